@@ -1,0 +1,347 @@
+package spec
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/tandem-iac/tandem/internal/check"
+)
+
+// Cluster is a web cluster: a load balancer before a pair of Auto Scaling
+// groups, one on-demand as the anchor, one on spot carrying the load.
+type Cluster struct {
+	// Service names the artifact that the machines run. Default: the cluster's name.
+	Service string `yaml:"service,omitempty" format:"name"`
+	// Playbook names the artifact that configures them. Default: <service>-playbook.
+	Playbook string `yaml:"playbook,omitempty" format:"name"`
+	// CertificateARN is the ACM certificate of the HTTPS listener, in the
+	// environment's region. Required.
+	CertificateARN string `yaml:"certificate_arn" required:"true" format:"certificate"`
+	// LoadBalancer is the public face.
+	LoadBalancer LoadBalancer `yaml:"load_balancer,omitempty"`
+	// TargetGroup is how the load balancer treats instances.
+	TargetGroup TargetGroup `yaml:"target_group,omitempty"`
+	// Instance is what both groups launch.
+	Instance Instance `yaml:"instance,omitempty"`
+	// Bootstrap is how an instance sets itself up.
+	Bootstrap Bootstrap `yaml:"bootstrap,omitempty"`
+	// Drain is the time budget of an instance that has to go.
+	Drain Drain `yaml:"drain,omitempty"`
+	// Refresh is manual, where a changed launch template reaches instances as
+	// they are replaced, or rolling, where an apply starts an instance refresh
+	// of both groups. Default: manual.
+	Refresh string `yaml:"refresh,omitempty" enum:"manual,rolling"`
+	// OnDemand is the anchor group.
+	OnDemand OnDemand `yaml:"on_demand,omitempty"`
+	// Spot is the group that carries the load.
+	Spot Spot `yaml:"spot,omitempty"`
+}
+
+// LoadBalancer configures the Application Load Balancer and its listeners on
+// ports 80 and 443.
+type LoadBalancer struct {
+	// HTTP is what port 80 does: redirect to HTTPS, or forward to the
+	// instances. Default: redirect.
+	HTTP string `yaml:"http,omitempty" enum:"redirect,forward"`
+	// SSLPolicy is the security policy of the HTTPS listener; only policies
+	// without TLS 1.0 and 1.1 are accepted
+	// (https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html).
+	// Default: ELBSecurityPolicy-TLS13-1-2-Res-2021-06.
+	SSLPolicy string `yaml:"ssl_policy,omitempty" format:"ssl_policy"`
+	// IdleTimeout closes a silent connection; keep the application's
+	// keep-alive longer. Default: 60s.
+	IdleTimeout Duration `yaml:"idle_timeout,omitempty" range:"1s..4000s"`
+	// DeletionProtection makes AWS refuse to delete the load balancer. Default: true.
+	DeletionProtection *bool `yaml:"deletion_protection,omitempty"`
+	// AccessLogs writes every request to the access-log bucket. Default: true.
+	AccessLogs *bool `yaml:"access_logs,omitempty"`
+}
+
+// TargetGroup configures how instances are put into service and out of it.
+type TargetGroup struct {
+	// DeregistrationDelay is how long requests in flight may take once an
+	// instance leaves. AWS's own default of 300 s is longer than the notice of
+	// a spot interruption. Default: 60s.
+	DeregistrationDelay Duration `yaml:"deregistration_delay,omitempty" range:"1s..3600s"`
+	// SlowStart ramps up the share of a new instance, 30s to 900s; 0s is off. Default: 0s.
+	SlowStart Duration `yaml:"slow_start,omitempty" range:"0s..900s"`
+	// HealthCheck decides who gets traffic.
+	HealthCheck HealthCheck `yaml:"health_check,omitempty"`
+}
+
+// HealthCheck is the load balancer's check of an instance over HTTP on port 80
+// (https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html).
+type HealthCheck struct {
+	// Path is requested on the instance. Default: /health.
+	Path string `yaml:"path,omitempty" format:"path"`
+	// Matcher is the status that passes: 200, 200-299 or 200,204. Default: 200.
+	Matcher string `yaml:"matcher,omitempty" format:"matcher"`
+	// Interval is the time between two checks. Default: 10s.
+	Interval Duration `yaml:"interval,omitempty" range:"5s..300s"`
+	// Timeout fails a check without an answer; below the interval. Default: 5s.
+	Timeout Duration `yaml:"timeout,omitempty" range:"2s..120s"`
+	// Healthy is how many checks in a row bring an instance into service. Default: 2.
+	Healthy int `yaml:"healthy_threshold,omitempty" range:"2..10"`
+	// Unhealthy is how many failed checks in a row take it out. Default: 2.
+	Unhealthy int `yaml:"unhealthy_threshold,omitempty" range:"2..10"`
+}
+
+// Instance is what both launch templates share.
+type Instance struct {
+	// AMI is the machine image.
+	AMI AMI `yaml:"ami,omitempty"`
+	// Monitoring is detailed, one CPU point a minute, or basic, one in five
+	// minutes, which is too coarse for alarm periods under 5m. Default: detailed.
+	Monitoring string `yaml:"monitoring,omitempty" enum:"detailed,basic"`
+	// VolumeGiB is the size of the encrypted gp3 root volume. Default: 20.
+	VolumeGiB int `yaml:"volume_gib,omitempty" range:"1..16384"`
+	// RootDevice is the image's root device. Default: /dev/xvda, as on Amazon Linux.
+	RootDevice string `yaml:"root_device,omitempty" format:"device"`
+	// MetadataHops is the hop limit of the metadata service: 1, or 2 where
+	// containers on a bridge read it. Default: 1.
+	MetadataHops int `yaml:"metadata_hops,omitempty" range:"1..64"`
+}
+
+// AMI chooses the machine image in one of three ways. Default: the newest
+// Amazon Linux 2023 for the instance types' architecture, by SSM parameter.
+type AMI struct {
+	// ID is the image itself, ami-…; what is launched changes only with this file.
+	ID string `yaml:"id,omitempty" format:"ami"`
+	// SSMParameter is the name of a parameter that holds the id, read at each plan.
+	SSMParameter string `yaml:"ssm_parameter,omitempty" format:"ssm_parameter"`
+	// Filter takes the newest image that matches, looked up at each plan.
+	Filter *AMIFilter `yaml:"filter,omitempty"`
+}
+
+// AMIFilter matches images by owner and name.
+type AMIFilter struct {
+	// Owner is self, amazon, aws-marketplace or an account id. Required: an
+	// image of anybody's could match otherwise.
+	Owner string `yaml:"owner" required:"true" format:"ami_owner"`
+	// Name is the image's name; * and ? are wildcards. Required.
+	Name string `yaml:"name" required:"true" format:"ami_name"`
+}
+
+// Bootstrap is what user data does on first boot.
+type Bootstrap struct {
+	// SetupKey is the object in the build bucket that holds the setup script.
+	// Default: setup/<SHA-256>.sh, an immutable name.
+	SetupKey string `yaml:"setup_key,omitempty" format:"key"`
+	// SetupSHA256 is the script's SHA-256 in hex; an instance runs nothing
+	// else. Default: that of the script this version of tandem carries.
+	SetupSHA256 string `yaml:"setup_sha256,omitempty" format:"sha256"`
+	// Preamble is shell that runs before the setup script, as root, for
+	// instance to set a proxy. At most 12 KiB. Default: none.
+	Preamble string `yaml:"preamble,omitempty"`
+}
+
+// Drain is how long an instance that has to go may take for what, in the
+// order in which it happens. A spot interruption leaves two minutes for all of
+// it (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html).
+type Drain struct {
+	// PollInterval is how often an instance asks for its interruption notice. Default: 5s.
+	PollInterval Duration `yaml:"poll_interval,omitempty" range:"1s..30s"`
+	// APICalls is what the calls that rescue and deregister may take, retries
+	// included. Default: 10s.
+	APICalls Duration `yaml:"api_calls,omitempty" range:"1s..60s"`
+	// Hooks is what the drain hooks of the service may take together. Default: 20s.
+	Hooks Duration `yaml:"hooks,omitempty" range:"1s..110s"`
+	// Flush is what shipping the last logs may take. Default: 10s.
+	Flush Duration `yaml:"flush,omitempty" range:"1s..110s"`
+	// Heartbeat is how long the terminating lifecycle hook holds an instance.
+	// It blocks simple scaling while it waits, so it stays below the scale-in
+	// cooldowns. Default: 120s.
+	Heartbeat Duration `yaml:"heartbeat,omitempty" range:"30s..7200s"`
+}
+
+const (
+	// HTTPRedirect answers port 80 with a redirect to HTTPS.
+	HTTPRedirect = "redirect"
+	// HTTPForward serves port 80 as it does port 443.
+	HTTPForward = "forward"
+	// MonitoringDetailed publishes one CPU point a minute.
+	MonitoringDetailed = "detailed"
+	// MonitoringBasic publishes one CPU point in five minutes.
+	MonitoringBasic = "basic"
+	// RefreshManual leaves running instances alone when a launch template changes.
+	RefreshManual = "manual"
+	// RefreshRolling replaces running instances when a launch template changes.
+	RefreshRolling = "rolling"
+
+	// SpotNotice is the time between a spot interruption notice and the end.
+	SpotNotice = Duration(2 * time.Minute)
+
+	// maxName is the longest name of a load balancer or target group:
+	// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
+	maxName = 32
+	// maxPreamble leaves a quarter of the 16 KiB of user data to tandem:
+	// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html
+	maxPreamble = 12 << 10
+
+	amiX86 = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+	amiARM = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
+)
+
+func (c Cluster) withDefaults(name string, prices map[string]float64) Cluster {
+	setDefault(&c.Service, name)
+	setDefault(&c.Playbook, c.Service+"-playbook")
+	setDefault(&c.Refresh, RefreshManual)
+	c.LoadBalancer = c.LoadBalancer.withDefaults()
+	c.TargetGroup = c.TargetGroup.withDefaults()
+	c.Drain = c.Drain.withDefaults()
+	c.OnDemand = c.OnDemand.withDefaults()
+	c.Spot = c.Spot.withDefaults(c.OnDemand.InstanceType, prices)
+	c.Instance = c.Instance.withDefaults(c.OnDemand.InstanceType)
+	return c
+}
+
+func (l LoadBalancer) withDefaults() LoadBalancer {
+	setDefault(&l.HTTP, HTTPRedirect)
+	setDefault(&l.SSLPolicy, "ELBSecurityPolicy-TLS13-1-2-Res-2021-06")
+	setDefault(&l.IdleTimeout, Duration(60*time.Second))
+	setDefaultPtr(&l.DeletionProtection, true)
+	setDefaultPtr(&l.AccessLogs, true)
+	return l
+}
+
+func (t TargetGroup) withDefaults() TargetGroup {
+	setDefault(&t.DeregistrationDelay, Duration(60*time.Second))
+	h := &t.HealthCheck
+	setDefault(&h.Path, "/health")
+	setDefault(&h.Matcher, "200")
+	setDefault(&h.Interval, Duration(10*time.Second))
+	setDefault(&h.Timeout, Duration(5*time.Second))
+	setDefault(&h.Healthy, 2)
+	setDefault(&h.Unhealthy, 2)
+	return t
+}
+
+func (d Drain) withDefaults() Drain {
+	setDefault(&d.PollInterval, Duration(5*time.Second))
+	setDefault(&d.APICalls, Duration(10*time.Second))
+	setDefault(&d.Hooks, Duration(20*time.Second))
+	setDefault(&d.Flush, Duration(10*time.Second))
+	setDefault(&d.Heartbeat, Duration(120*time.Second))
+	return d
+}
+
+func (i Instance) withDefaults(instanceType string) Instance {
+	setDefault(&i.Monitoring, MonitoringDetailed)
+	setDefault(&i.VolumeGiB, 20)
+	setDefault(&i.RootDevice, "/dev/xvda")
+	setDefault(&i.MetadataHops, 1)
+	if i.AMI.ID == "" && i.AMI.SSMParameter == "" && i.AMI.Filter == nil {
+		i.AMI.SSMParameter = amiX86
+		if isARM(instanceType) {
+			i.AMI.SSMParameter = amiARM
+		}
+	}
+	return i
+}
+
+// graviton matches the instance families with ARM processors, whose names
+// have a g after the generation, and the first of them, a1:
+// https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html
+var graviton = regexp.MustCompile(`^(a1|[a-z]+[0-9]+[a-z]*g[a-z]*)\.`)
+
+func isARM(instanceType string) bool { return graviton.MatchString(instanceType) }
+
+// clusterContext is what a cluster's rules need to know from around it.
+type clusterContext struct {
+	path        string
+	name        string
+	environment Environment
+}
+
+func (c Cluster) validate(faults *check.Errors, ctx clusterContext) {
+	ctx.checkName(faults)
+	if m := formats["certificate"].pattern.FindStringSubmatch(c.CertificateARN); m != nil {
+		faults.Require(m[1] == ctx.environment.Region, ctx.path+".certificate_arn", quote(c.CertificateARN),
+			"a certificate of the load balancer's region "+ctx.environment.Region)
+	}
+	c.TargetGroup.validate(faults, ctx.path+".target_group")
+	c.Instance.AMI.validate(faults, ctx.path+".instance.ami")
+	faults.Require(len(c.Bootstrap.Preamble) <= maxPreamble, ctx.path+".bootstrap.preamble",
+		fmt.Sprintf("%d bytes", len(c.Bootstrap.Preamble)), fmt.Sprintf("at most %d, so that user data stays within 16 KiB", maxPreamble))
+	faults.Require(c.Bootstrap.SetupKey == "" || c.Bootstrap.SetupSHA256 != "", ctx.path+".bootstrap.setup_sha256", "",
+		"the SHA-256 of the script at setup_key")
+	c.validateNotice(faults, ctx.path)
+	c.validateHeartbeat(faults, ctx.path)
+	c.validateGroups(faults, ctx)
+}
+
+func (ctx clusterContext) checkName(faults *check.Errors) {
+	name := formats["name"]
+	if !name.matches(ctx.name) {
+		faults.Add(ctx.path, quote(ctx.name), name.want)
+	}
+	full := ctx.environment.Name + "-" + ctx.name
+	faults.Require(len(full) <= maxName, ctx.path, fmt.Sprintf("%d characters as %s", len(full), full),
+		fmt.Sprintf("at most %d, the limit of load balancer names", maxName))
+}
+
+func (t TargetGroup) validate(faults *check.Errors, path string) {
+	slow := t.SlowStart
+	faults.Require(slow == 0 || slow >= Duration(30*time.Second), path+".slow_start", slow.String(), "0s or 30s..900s")
+	h := t.HealthCheck
+	faults.Require(h.Timeout < h.Interval, path+".health_check.timeout", h.Timeout.String(), "below the interval "+h.Interval.String())
+}
+
+func (a AMI) validate(faults *check.Errors, path string) {
+	const want = "unset, because %s.%s is set: choose the image in one way"
+	if a.ID != "" {
+		faults.Require(a.SSMParameter == "", path+".ssm_parameter", quote(a.SSMParameter), fmt.Sprintf(want, path, "id"))
+		faults.Require(a.Filter == nil, path+".filter", "set", fmt.Sprintf(want, path, "id"))
+	} else if a.SSMParameter != "" {
+		faults.Require(a.Filter == nil, path+".filter", "set", fmt.Sprintf(want, path, "ssm_parameter"))
+	}
+}
+
+// validateNotice proves that detection, API calls, draining, hooks and flush
+// fit into a spot interruption notice. It blames the part that exceeds its
+// default the most.
+func (c Cluster) validateNotice(faults *check.Errors, path string) {
+	defaults := Cluster{}.withDefaults("", nil)
+	parts := []struct {
+		path           string
+		value, initial Duration
+	}{
+		{"target_group.deregistration_delay", c.TargetGroup.DeregistrationDelay, defaults.TargetGroup.DeregistrationDelay},
+		{"drain.poll_interval", c.Drain.PollInterval, defaults.Drain.PollInterval},
+		{"drain.api_calls", c.Drain.APICalls, defaults.Drain.APICalls},
+		{"drain.hooks", c.Drain.Hooks, defaults.Drain.Hooks},
+		{"drain.flush", c.Drain.Flush, defaults.Drain.Flush},
+	}
+	var total Duration
+	worst := parts[0]
+	for _, part := range parts {
+		total += part.value
+		if part.value-part.initial > worst.value-worst.initial {
+			worst = part
+		}
+	}
+	if total <= SpotNotice {
+		return
+	}
+	others := total - worst.value
+	want := fmt.Sprintf("at most %s: the other steps of a drain take %s of the %s that a spot notice leaves", SpotNotice-others, others, SpotNotice)
+	if others >= SpotNotice {
+		want = fmt.Sprintf("less: a drain takes %s in all, a spot notice leaves %s", total, SpotNotice)
+	}
+	faults.Add(check.Join(path, worst.path), worst.value.String(), want)
+}
+
+// validateHeartbeat keeps the lifecycle hook longer than the drain it waits
+// for and shorter than the cooldowns it would stretch.
+func (c Cluster) validateHeartbeat(faults *check.Errors, path string) {
+	heartbeat := c.Drain.Heartbeat
+	drain := c.TargetGroup.DeregistrationDelay + c.Drain.Hooks + c.Drain.Flush
+	faults.Require(heartbeat >= drain, path+".drain.heartbeat", heartbeat.String(),
+		fmt.Sprintf("at least %s, the deregistration delay, hooks and flush together", drain))
+	for _, group := range c.groups() {
+		cooldown := group.ScaleIn.Cooldown
+		faults.Require(heartbeat < cooldown, path+".drain.heartbeat", heartbeat.String(),
+			fmt.Sprintf("below %s.%s.scale_in.cooldown %s", path, group.name, cooldown))
+	}
+}

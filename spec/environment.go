@@ -1,0 +1,132 @@
+// Package spec is the description of one environment that a user writes: its
+// types, their defaults, the YAML they are read from and the rules they keep.
+// It is pure Go and starts nothing.
+//
+// Fields carry their rules as tags, which both validation and the JSON Schema
+// read, so that the two cannot disagree:
+//
+//	required:"true"     must be set
+//	range:"1..4000"     number or duration, both ends included
+//	enum:"a,b"          one of these
+//	format:"cidr"       one of the named formats in formats.go
+//	items:"2..6"        length of a list
+//
+// Rules that involve two fields are Go code beside their types.
+package spec
+
+import (
+	"strconv"
+
+	"github.com/tandem-iac/tandem/internal/check"
+)
+
+// Environment is everything tandem builds in one region under one name: a
+// network, the buckets and any number of web clusters.
+type Environment struct {
+	// Name prefixes every stack and resource name. Required.
+	Name string `yaml:"environment" required:"true" format:"environment"`
+	// Region is the AWS region of everything here, such as ap-southeast-1. Required.
+	Region string `yaml:"region" required:"true" format:"region"`
+	// Account is the id of the AWS account. Set: Terraform refuses to touch
+	// any other account. Unset: whatever account the credentials belong to.
+	Account string `yaml:"account,omitempty" format:"account"`
+	// State is where Terraform keeps its state. Default: a local directory.
+	State State `yaml:"state,omitempty"`
+	// Tags are put on every resource, instances and volumes included. Default: none.
+	Tags map[string]string `yaml:"tags,omitempty"`
+	// OnDemandPrices are the Linux on-demand prices, in USD per hour and in
+	// this region, of every instance type that a cluster names. Bids are
+	// computed from them and checked against them. See
+	// https://aws.amazon.com/ec2/pricing/on-demand/. Required.
+	OnDemandPrices map[string]float64 `yaml:"on_demand_prices" required:"true"`
+	// Network is the VPC. Default: 10.0.0.0/16 over two availability zones.
+	Network Network `yaml:"network,omitempty"`
+	// Delivery is the pair of buckets for builds and access logs.
+	Delivery Delivery `yaml:"delivery,omitempty"`
+	// Clusters are the web clusters by name. At least one.
+	Clusters map[string]Cluster `yaml:"clusters" required:"true"`
+}
+
+// State is where Terraform keeps its state: a directory or an S3 bucket.
+type State struct {
+	// Local is a directory for one state file a stack, relative to the
+	// directory Terraform runs in, <output>/stacks/<stack>. Default, unless S3
+	// is set: ../../../state, beside the output directory.
+	Local string `yaml:"local,omitempty" format:"directory"`
+	// S3 keeps the state in a bucket that exists already, with a lock file
+	// beside it (https://developer.hashicorp.com/terraform/language/backend/s3).
+	S3 *S3State `yaml:"s3,omitempty"`
+}
+
+// S3State is a bucket for Terraform's state.
+type S3State struct {
+	// Bucket is the bucket's name. Required.
+	Bucket string `yaml:"bucket" required:"true" format:"bucket"`
+	// Region is the bucket's region. Default: the environment's.
+	Region string `yaml:"region,omitempty" format:"region"`
+	// Prefix is put before <stack>.tfstate. Default: "tandem/".
+	Prefix string `yaml:"prefix,omitempty" format:"key"`
+}
+
+// DefaultLocalState is State.Local where nothing is set.
+const DefaultLocalState = "../../../state"
+
+// WithDefaults returns the environment with every unset field that has a
+// default filled in. The receiver and what it points to stay as they are.
+func (e Environment) WithDefaults() Environment {
+	e.State = e.State.withDefaults(e.Region)
+	e.Network = e.Network.withDefaults(e.Region)
+	e.Delivery = e.Delivery.withDefaults()
+	clusters := make(map[string]Cluster, len(e.Clusters))
+	for name, c := range e.Clusters {
+		clusters[name] = c.withDefaults(name, e.OnDemandPrices)
+	}
+	e.Clusters = clusters
+	return e
+}
+
+func (s State) withDefaults(region string) State {
+	if s.S3 != nil {
+		s3 := *s.S3
+		setDefault(&s3.Region, region)
+		setDefault(&s3.Prefix, "tandem/")
+		s.S3 = &s3
+		return s
+	}
+	setDefault(&s.Local, DefaultLocalState)
+	return s
+}
+
+// Validate reports every broken rule as one check.Errors, or nil. It looks at
+// the fields as they are: call WithDefaults before it.
+func (e Environment) Validate() error {
+	var faults check.Errors
+	checkTags(&faults, "", e)
+	e.validate(&faults)
+	return faults.Err()
+}
+
+func (e Environment) validate(faults *check.Errors) {
+	if e.State.S3 != nil && e.State.Local != "" {
+		faults.Add("state.local", quote(e.State.Local), "unset, because state.s3 is set")
+	}
+	for _, key := range sortedKeys(e.Tags) {
+		path := check.Join("tags", key)
+		faults.Require(tagKey.matches(key), path, strconv.Quote(key), tagKey.want)
+		faults.Require(tagValue.matches(e.Tags[key]), path, strconv.Quote(e.Tags[key]), tagValue.want)
+	}
+	for _, t := range sortedKeys(e.OnDemandPrices) {
+		path := check.Join("on_demand_prices", t)
+		faults.Require(formats["instance_type"].matches(t), path, strconv.Quote(t), formats["instance_type"].want)
+		price := e.OnDemandPrices[t]
+		faults.Require(price > 0 && price < 1000, path, number(price), "above 0 and below 1000 USD per hour")
+	}
+	e.Network.validate(faults, e.Region)
+	for _, name := range sortedKeys(e.Clusters) {
+		e.Clusters[name].validate(faults, clusterContext{
+			path:        check.Join("clusters", name),
+			name:        name,
+			environment: e,
+		})
+	}
+}

@@ -1,0 +1,65 @@
+package spec
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tandem-iac/tandem/internal/check"
+)
+
+// setDefault sets *field where it holds the zero value.
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// setDefaultPtr points *field at value where it points nowhere.
+func setDefaultPtr[T any](field **T, value T) {
+	if *field == nil {
+		*field = &value
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// quote prints a string so that its ends are visible; the empty string is unset.
+func quote(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strconv.Quote(s)
+}
+
+func quoteAll(list []string) string {
+	if list == nil {
+		return ""
+	}
+	quoted := make([]string, len(list))
+	for i, s := range list {
+		quoted[i] = strconv.Quote(s)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+
+// checkEach requires every element of a list to have a format.
+func checkEach(faults *check.Errors, path string, list []string, f format) {
+	for i, s := range list {
+		faults.Require(f.matches(s), check.Index(path, i), strconv.Quote(s), f.want)
+	}
+}
+
+// checkDistinct reports elements that stand in a list twice.
+func checkDistinct(faults *check.Errors, path string, list []string) {
+	for i, s := range list {
+		if first := slices.Index(list, s); first < i {
+			faults.Add(check.Index(path, i), quote(s), fmt.Sprintf("something other than %s", check.Index(path, first)))
+		}
+	}
+}
