@@ -3,6 +3,8 @@ package spec
 import (
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/tandem-iac/tandem/internal/check"
@@ -79,7 +81,7 @@ type HealthCheck struct {
 	Matcher string `yaml:"matcher,omitempty" format:"matcher"`
 	// Interval is the time between two checks. Default: 10s.
 	Interval Duration `yaml:"interval,omitempty" range:"5s..300s"`
-	// Timeout fails a check without an answer; below the interval. Default: 5s.
+	// Timeout fails a check without an answer; shorter than the interval. Default: 5s.
 	Timeout Duration `yaml:"timeout,omitempty" range:"2s..120s"`
 	// Healthy is how many checks in a row bring an instance into service. Default: 2.
 	Healthy int `yaml:"healthy_threshold,omitempty" range:"2..10"`
@@ -116,8 +118,8 @@ type AMI struct {
 
 // AMIFilter matches images by owner and name.
 type AMIFilter struct {
-	// Owner is self, amazon, aws-marketplace or an account id. Required: an
-	// image of anybody's could match otherwise.
+	// Owner is self, amazon, aws-marketplace or an account id: an image of
+	// anybody's could match otherwise. Required.
 	Owner string `yaml:"owner" required:"true" format:"ami_owner"`
 	// Name is the image's name; * and ? are wildcards. Required.
 	Name string `yaml:"name" required:"true" format:"ami_name"`
@@ -136,25 +138,6 @@ type Bootstrap struct {
 	Preamble string `yaml:"preamble,omitempty"`
 }
 
-// Drain is how long an instance that has to go may take for what, in the
-// order in which it happens. A spot interruption leaves two minutes for all of
-// it (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html).
-type Drain struct {
-	// PollInterval is how often an instance asks for its interruption notice. Default: 5s.
-	PollInterval Duration `yaml:"poll_interval,omitempty" range:"1s..30s"`
-	// APICalls is what the calls that rescue and deregister may take, retries
-	// included. Default: 10s.
-	APICalls Duration `yaml:"api_calls,omitempty" range:"1s..60s"`
-	// Hooks is what the drain hooks of the service may take together. Default: 20s.
-	Hooks Duration `yaml:"hooks,omitempty" range:"1s..110s"`
-	// Flush is what shipping the last logs may take. Default: 10s.
-	Flush Duration `yaml:"flush,omitempty" range:"1s..110s"`
-	// Heartbeat is how long the terminating lifecycle hook holds an instance.
-	// It blocks simple scaling while it waits, so it stays below the scale-in
-	// cooldowns. Default: 120s.
-	Heartbeat Duration `yaml:"heartbeat,omitempty" range:"30s..7200s"`
-}
-
 const (
 	// HTTPRedirect answers port 80 with a redirect to HTTPS.
 	HTTPRedirect = "redirect"
@@ -169,9 +152,6 @@ const (
 	// RefreshRolling replaces running instances when a launch template changes.
 	RefreshRolling = "rolling"
 
-	// SpotNotice is the time between a spot interruption notice and the end.
-	SpotNotice = Duration(2 * time.Minute)
-
 	// maxName is the longest name of a load balancer or target group:
 	// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
 	maxName = 32
@@ -184,14 +164,19 @@ const (
 )
 
 func (c Cluster) withDefaults(name string, prices map[string]float64) Cluster {
-	setDefault(&c.Service, name)
-	setDefault(&c.Playbook, c.Service+"-playbook")
+	if formats["name"].matches(name) { // or else its fault would be told twice
+		setDefault(&c.Service, name)
+	}
+	if c.Service != "" {
+		setDefault(&c.Playbook, c.Service+"-playbook")
+	}
 	setDefault(&c.Refresh, RefreshManual)
 	c.LoadBalancer = c.LoadBalancer.withDefaults()
 	c.TargetGroup = c.TargetGroup.withDefaults()
 	c.Drain = c.Drain.withDefaults()
-	c.OnDemand = c.OnDemand.withDefaults()
-	c.Spot = c.Spot.withDefaults(c.OnDemand.InstanceType, prices)
+	published := publishes(c.Instance.Monitoring)
+	c.OnDemand = c.OnDemand.withDefaults(published)
+	c.Spot = c.Spot.withDefaults(c.OnDemand.InstanceType, prices, published)
 	c.Instance = c.Instance.withDefaults(c.OnDemand.InstanceType)
 	return c
 }
@@ -217,15 +202,6 @@ func (t TargetGroup) withDefaults() TargetGroup {
 	return t
 }
 
-func (d Drain) withDefaults() Drain {
-	setDefault(&d.PollInterval, Duration(5*time.Second))
-	setDefault(&d.APICalls, Duration(10*time.Second))
-	setDefault(&d.Hooks, Duration(20*time.Second))
-	setDefault(&d.Flush, Duration(10*time.Second))
-	setDefault(&d.Heartbeat, Duration(120*time.Second))
-	return d
-}
-
 func (i Instance) withDefaults(instanceType string) Instance {
 	setDefault(&i.Monitoring, MonitoringDetailed)
 	setDefault(&i.VolumeGiB, 20)
@@ -247,6 +223,9 @@ var graviton = regexp.MustCompile(`^(a1|[a-z]+[0-9]+[a-z]*g[a-z]*)\.`)
 
 func isARM(instanceType string) bool { return graviton.MatchString(instanceType) }
 
+// reservedNames are the stacks of an environment beside its clusters'.
+var reservedNames = []string{"network", "delivery", "logging", "monitoring"}
+
 // clusterContext is what a cluster's rules need to know from around it.
 type clusterContext struct {
 	path        string
@@ -257,28 +236,27 @@ type clusterContext struct {
 func (c Cluster) validate(faults *check.Errors, ctx clusterContext) {
 	ctx.checkName(faults)
 	if m := formats["certificate"].pattern.FindStringSubmatch(c.CertificateARN); m != nil {
-		faults.Require(m[1] == ctx.environment.Region, ctx.path+".certificate_arn", quote(c.CertificateARN),
-			"a certificate of the load balancer's region "+ctx.environment.Region)
+		region := ctx.environment.Region
+		faults.Require(region == "" || m[1] == region, ctx.path+".certificate_arn", quote(c.CertificateARN),
+			"a certificate of the load balancer's region, "+region)
 	}
+	faults.Require(c.Playbook == "" || c.Playbook != c.Service, ctx.path+".playbook", quote(c.Playbook), "another artifact than service")
 	c.TargetGroup.validate(faults, ctx.path+".target_group")
 	c.Instance.AMI.validate(faults, ctx.path+".instance.ami")
 	faults.Require(len(c.Bootstrap.Preamble) <= maxPreamble, ctx.path+".bootstrap.preamble",
 		fmt.Sprintf("%d bytes", len(c.Bootstrap.Preamble)), fmt.Sprintf("at most %d, so that user data stays within 16 KiB", maxPreamble))
 	faults.Require(c.Bootstrap.SetupKey == "" || c.Bootstrap.SetupSHA256 != "", ctx.path+".bootstrap.setup_sha256", "",
 		"the SHA-256 of the script at setup_key")
-	c.validateNotice(faults, ctx.path)
-	c.validateHeartbeat(faults, ctx.path)
+	c.validateDrain(faults, ctx.path)
 	c.validateGroups(faults, ctx)
 }
 
 func (ctx clusterContext) checkName(faults *check.Errors) {
-	name := formats["name"]
-	if !name.matches(ctx.name) {
-		faults.Add(ctx.path, quote(ctx.name), name.want)
-	}
 	full := ctx.environment.Name + "-" + ctx.name
-	faults.Require(len(full) <= maxName, ctx.path, fmt.Sprintf("%d characters as %s", len(full), full),
-		fmt.Sprintf("at most %d, the limit of load balancer names", maxName))
+	faults.Require(len(full) <= maxName, ctx.path, fmt.Sprintf("%d characters long as %s", len(full), full),
+		fmt.Sprintf("at most %d, as for a load balancer's name", maxName))
+	faults.Require(!slices.Contains(reservedNames, ctx.name), ctx.path, quote(ctx.name),
+		"a name other than "+strings.Join(reservedNames, ", ")+", which are stacks of the environment")
 }
 
 func (t TargetGroup) validate(faults *check.Errors, path string) {
@@ -289,59 +267,11 @@ func (t TargetGroup) validate(faults *check.Errors, path string) {
 }
 
 func (a AMI) validate(faults *check.Errors, path string) {
-	const want = "unset, because %s.%s is set: choose the image in one way"
+	const want = "unset, because %s is set: an image is chosen in one way"
 	if a.ID != "" {
-		faults.Require(a.SSMParameter == "", path+".ssm_parameter", quote(a.SSMParameter), fmt.Sprintf(want, path, "id"))
-		faults.Require(a.Filter == nil, path+".filter", "set", fmt.Sprintf(want, path, "id"))
+		faults.Require(a.SSMParameter == "", path+".ssm_parameter", quote(a.SSMParameter), fmt.Sprintf(want, "id"))
+		faults.Require(a.Filter == nil, path+".filter", "set", fmt.Sprintf(want, "id"))
 	} else if a.SSMParameter != "" {
-		faults.Require(a.Filter == nil, path+".filter", "set", fmt.Sprintf(want, path, "ssm_parameter"))
-	}
-}
-
-// validateNotice proves that detection, API calls, draining, hooks and flush
-// fit into a spot interruption notice. It blames the part that exceeds its
-// default the most.
-func (c Cluster) validateNotice(faults *check.Errors, path string) {
-	defaults := Cluster{}.withDefaults("", nil)
-	parts := []struct {
-		path           string
-		value, initial Duration
-	}{
-		{"target_group.deregistration_delay", c.TargetGroup.DeregistrationDelay, defaults.TargetGroup.DeregistrationDelay},
-		{"drain.poll_interval", c.Drain.PollInterval, defaults.Drain.PollInterval},
-		{"drain.api_calls", c.Drain.APICalls, defaults.Drain.APICalls},
-		{"drain.hooks", c.Drain.Hooks, defaults.Drain.Hooks},
-		{"drain.flush", c.Drain.Flush, defaults.Drain.Flush},
-	}
-	var total Duration
-	worst := parts[0]
-	for _, part := range parts {
-		total += part.value
-		if part.value-part.initial > worst.value-worst.initial {
-			worst = part
-		}
-	}
-	if total <= SpotNotice {
-		return
-	}
-	others := total - worst.value
-	want := fmt.Sprintf("at most %s: the other steps of a drain take %s of the %s that a spot notice leaves", SpotNotice-others, others, SpotNotice)
-	if others >= SpotNotice {
-		want = fmt.Sprintf("less: a drain takes %s in all, a spot notice leaves %s", total, SpotNotice)
-	}
-	faults.Add(check.Join(path, worst.path), worst.value.String(), want)
-}
-
-// validateHeartbeat keeps the lifecycle hook longer than the drain it waits
-// for and shorter than the cooldowns it would stretch.
-func (c Cluster) validateHeartbeat(faults *check.Errors, path string) {
-	heartbeat := c.Drain.Heartbeat
-	drain := c.TargetGroup.DeregistrationDelay + c.Drain.Hooks + c.Drain.Flush
-	faults.Require(heartbeat >= drain, path+".drain.heartbeat", heartbeat.String(),
-		fmt.Sprintf("at least %s, the deregistration delay, hooks and flush together", drain))
-	for _, group := range c.groups() {
-		cooldown := group.ScaleIn.Cooldown
-		faults.Require(heartbeat < cooldown, path+".drain.heartbeat", heartbeat.String(),
-			fmt.Sprintf("below %s.%s.scale_in.cooldown %s", path, group.name, cooldown))
+		faults.Require(a.Filter == nil, path+".filter", "set", fmt.Sprintf(want, "ssm_parameter"))
 	}
 }

@@ -1,7 +1,8 @@
 package spec
 
 import (
-	"strings"
+	"fmt"
+	"regexp"
 	"time"
 )
 
@@ -12,26 +13,31 @@ type Duration time.Duration
 // Seconds returns the duration in whole seconds.
 func (d Duration) Seconds() int { return int(time.Duration(d) / time.Second) }
 
-// String writes the shortest form: 5m rather than 5m0s.
+// String writes the largest unit that takes it whole: 90s, 5m, 1h.
 func (d Duration) String() string {
-	s := time.Duration(d).String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
+	seconds := d.Seconds()
+	switch {
+	case time.Duration(d)%time.Second != 0:
+		return time.Duration(d).String()
+	case seconds == 0 || seconds%60 != 0:
+		return fmt.Sprintf("%ds", seconds)
+	case seconds%3600 != 0:
+		return fmt.Sprintf("%dm", seconds/60)
 	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
+	return fmt.Sprintf("%dh", seconds/3600)
 }
 
 // MarshalYAML writes what String does.
 func (d Duration) MarshalYAML() (any, error) { return d.String(), nil }
 
-// ParseDuration reads a Duration; ok is false where text is none, is negative
-// or has a fraction of a second.
+// durationPattern is narrower than time.ParseDuration, so that the JSON Schema
+// can say it too.
+var durationPattern = regexp.MustCompile(`^([0-9]+h)?([0-9]+m)?([0-9]+s)?$`)
+
+// ParseDuration reads a Duration; ok is false where text is none.
 func ParseDuration(text string) (d Duration, ok bool) {
 	parsed, err := time.ParseDuration(text)
-	if err != nil || parsed < 0 || parsed%time.Second != 0 {
+	if err != nil || !durationPattern.MatchString(text) {
 		return 0, false
 	}
 	return Duration(parsed), true

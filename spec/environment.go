@@ -9,13 +9,16 @@
 //	range:"1..4000"     number or duration, both ends included
 //	enum:"a,b"          one of these
 //	format:"cidr"       one of the named formats in formats.go
-//	items:"2..6"        length of a list
+//	items:"2..6"        length of a list or map
+//	each:"cidr"         format or range of a list's or map's values
+//	keys:"name"         format of a map's keys
+//	why:"…"             reason, added to what a fault wants
 //
 // Rules that involve two fields are Go code beside their types.
 package spec
 
 import (
-	"strconv"
+	"maps"
 
 	"github.com/tandem-iac/tandem/internal/check"
 )
@@ -33,25 +36,26 @@ type Environment struct {
 	// State is where Terraform keeps its state. Default: a local directory.
 	State State `yaml:"state,omitempty"`
 	// Tags are put on every resource, instances and volumes included. Default: none.
-	Tags map[string]string `yaml:"tags,omitempty"`
+	Tags map[string]string `yaml:"tags,omitempty" items:"0..40" keys:"tag_key" each:"tag_value" why:"AWS takes 50, of which tandem keeps 10"`
 	// OnDemandPrices are the Linux on-demand prices, in USD per hour and in
 	// this region, of every instance type that a cluster names. Bids are
 	// computed from them and checked against them. See
 	// https://aws.amazon.com/ec2/pricing/on-demand/. Required.
-	OnDemandPrices map[string]float64 `yaml:"on_demand_prices" required:"true"`
+	OnDemandPrices map[string]float64 `yaml:"on_demand_prices" required:"true" keys:"instance_type" each:"0.0001..1000"`
 	// Network is the VPC. Default: 10.0.0.0/16 over two availability zones.
 	Network Network `yaml:"network,omitempty"`
 	// Delivery is the pair of buckets for builds and access logs.
 	Delivery Delivery `yaml:"delivery,omitempty"`
-	// Clusters are the web clusters by name. At least one.
-	Clusters map[string]Cluster `yaml:"clusters" required:"true"`
+	// Clusters are the web clusters by name; <environment>-<name> has 32
+	// characters at most. At least one. Required.
+	Clusters map[string]Cluster `yaml:"clusters" required:"true" keys:"name"`
 }
 
 // State is where Terraform keeps its state: a directory or an S3 bucket.
 type State struct {
 	// Local is a directory for one state file a stack, relative to the
-	// directory Terraform runs in, <output>/stacks/<stack>. Default, unless S3
-	// is set: ../../../state, beside the output directory.
+	// directory Terraform runs in, <output>/stacks/<stack>. Default:
+	// ../../../state, beside the output directory, unless s3 is set.
 	Local string `yaml:"local,omitempty" format:"directory"`
 	// S3 keeps the state in a bucket that exists already, with a lock file
 	// beside it (https://developer.hashicorp.com/terraform/language/backend/s3).
@@ -64,7 +68,7 @@ type S3State struct {
 	Bucket string `yaml:"bucket" required:"true" format:"bucket"`
 	// Region is the bucket's region. Default: the environment's.
 	Region string `yaml:"region,omitempty" format:"region"`
-	// Prefix is put before <stack>.tfstate. Default: "tandem/".
+	// Prefix is put before <stack>.tfstate. Default: tandem/.
 	Prefix string `yaml:"prefix,omitempty" format:"key"`
 }
 
@@ -77,11 +81,10 @@ func (e Environment) WithDefaults() Environment {
 	e.State = e.State.withDefaults(e.Region)
 	e.Network = e.Network.withDefaults(e.Region)
 	e.Delivery = e.Delivery.withDefaults()
-	clusters := make(map[string]Cluster, len(e.Clusters))
+	e.Clusters = maps.Clone(e.Clusters)
 	for name, c := range e.Clusters {
-		clusters[name] = c.withDefaults(name, e.OnDemandPrices)
+		e.Clusters[name] = c.withDefaults(name, e.OnDemandPrices)
 	}
-	e.Clusters = clusters
 	return e
 }
 
@@ -100,28 +103,18 @@ func (s State) withDefaults(region string) State {
 // Validate reports every broken rule as one check.Errors, or nil. It looks at
 // the fields as they are: call WithDefaults before it.
 func (e Environment) Validate() error {
-	var faults check.Errors
-	checkTags(&faults, "", e)
-	e.validate(&faults)
-	return faults.Err()
+	var tags, relations check.Errors
+	checkTags(&tags, "", e)
+	e.validate(&relations)
+	return joined(tags, relations).Err()
 }
 
 func (e Environment) validate(faults *check.Errors) {
 	if e.State.S3 != nil && e.State.Local != "" {
 		faults.Add("state.local", quote(e.State.Local), "unset, because state.s3 is set")
 	}
-	for _, key := range sortedKeys(e.Tags) {
-		path := check.Join("tags", key)
-		faults.Require(tagKey.matches(key), path, strconv.Quote(key), tagKey.want)
-		faults.Require(tagValue.matches(e.Tags[key]), path, strconv.Quote(e.Tags[key]), tagValue.want)
-	}
-	for _, t := range sortedKeys(e.OnDemandPrices) {
-		path := check.Join("on_demand_prices", t)
-		faults.Require(formats["instance_type"].matches(t), path, strconv.Quote(t), formats["instance_type"].want)
-		price := e.OnDemandPrices[t]
-		faults.Require(price > 0 && price < 1000, path, number(price), "above 0 and below 1000 USD per hour")
-	}
 	e.Network.validate(faults, e.Region)
+	e.Delivery.validate(faults, e.State)
 	for _, name := range sortedKeys(e.Clusters) {
 		e.Clusters[name].validate(faults, clusterContext{
 			path:        check.Join("clusters", name),

@@ -19,45 +19,47 @@ func (f format) matches(s string) bool {
 	return f.pattern.MatchString(s) && (f.also == nil || f.also(s))
 }
 
-// formats are what the format tag may name. The patterns keep to the syntax
-// that RE2 and ECMA-262 share, as the JSON Schema repeats them.
+// formats are what the tags format, keys and each may name. The patterns keep
+// to the syntax that RE2 and ECMA-262 share, as the JSON Schema repeats them.
+// Tags keep to the characters that every service takes
+// (https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html).
 var formats = map[string]format{
 	"account":       {pattern: regexp.MustCompile(`^[0-9]{12}$`), want: "an account id of twelve digits"},
 	"ami":           {pattern: regexp.MustCompile(`^ami-[0-9a-f]{8,17}$`), want: "an image id such as ami-0123456789abcdef0"},
 	"ami_name":      {pattern: regexp.MustCompile(`^[A-Za-z0-9()\[\] ./'@_*?-]{3,128}$`), want: "an image name of letters, digits and ()[] ./-'@_, with * and ? as wildcards"},
-	"ami_owner":     {pattern: regexp.MustCompile(`^(self|amazon|aws-marketplace|aws-backup-vault|[0-9]{12})$`), want: "self, amazon, aws-marketplace or an account id"},
-	"bucket":        {pattern: regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`), want: "a bucket name: 3 to 63 lower-case letters, digits and inner hyphens"},
+	"ami_owner":     {pattern: regexp.MustCompile(`^(self|amazon|aws-marketplace|[0-9]{12})$`), want: "self, amazon, aws-marketplace or an account id"},
+	"bucket":        {pattern: regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`), want: "3 to 63 lower-case letters, digits and inner hyphens"},
 	"certificate":   {pattern: regexp.MustCompile(`^arn:aws[a-z-]*:acm:([a-z0-9-]+):[0-9]{12}:certificate/[A-Za-z0-9-]+$`), want: "an ACM certificate's ARN"},
 	"cidr":          {pattern: regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2}$`), want: "an IPv4 range such as 10.0.0.0/16, without host bits", also: isNetwork},
 	"device":        {pattern: regexp.MustCompile(`^/dev/[a-z0-9/]+$`), want: "a device such as /dev/xvda"},
-	"directory":     {pattern: regexp.MustCompile(`^[A-Za-z0-9_./@+~ -]+$`), want: "a directory of letters, digits and _./@+~-"},
-	"environment":   {pattern: regexp.MustCompile(`^[a-z][a-z0-9-]{0,14}[a-z0-9]$`), want: "2 to 16 lower-case letters, digits and inner hyphens, a letter first"},
+	"directory":     {pattern: regexp.MustCompile(`^[A-Za-z0-9_.@+-][A-Za-z0-9_./@+~ -]*$`), want: "a relative directory of letters, digits, spaces and _./@+~-"},
+	"environment":   {pattern: regexp.MustCompile(`^[a-z][a-z0-9-]{0,14}[a-z0-9]$`), want: "2 to 16 lower-case letters, digits and inner hyphens, a letter first and not internal, which load balancers reserve", also: isNotInternal},
 	"instance_type": {pattern: regexp.MustCompile(`^[a-z][a-z0-9-]*\.[a-z0-9-]+$`), want: "an instance type such as m4.large"},
 	"key":           {pattern: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,999}$`), want: "an object key of letters, digits and ._/-"},
 	"matcher":       {pattern: regexp.MustCompile(`^[2-4][0-9]{2}([-,][2-4][0-9]{2})*$`), want: "statuses such as 200, 200-299 or 200,204"},
-	"name":          {pattern: regexp.MustCompile(`^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`), want: "lower-case letters, digits and inner hyphens, a letter first"},
+	"name":          {pattern: regexp.MustCompile(`^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`), want: "1 to 63 lower-case letters, digits and inner hyphens, a letter first"},
 	"path":          {pattern: regexp.MustCompile(`^/[A-Za-z0-9._~/?&=%+:@,-]{0,999}$`), want: "a path that begins with /"},
-	"region":        {pattern: regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`), want: "a region such as ap-southeast-1"},
+	"region":        {pattern: regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]$`), want: "a region such as ap-southeast-1"},
 	"sha256":        {pattern: regexp.MustCompile(`^[0-9a-f]{64}$`), want: "64 lower-case hex digits"},
-	"ssl_policy":    {pattern: regexp.MustCompile(`^ELBSecurityPolicy-(TLS13-1-[23][A-Za-z0-9-]*|FS-1-2-[A-Za-z0-9-]+|TLS-1-2-2017-01)$`), want: "a policy without TLS 1.0 and 1.1, such as ELBSecurityPolicy-TLS13-1-2-Res-2021-06"},
+	"ssl_policy":    {pattern: regexp.MustCompile(`^ELBSecurityPolicy-(TLS13-1-[23][A-Za-z0-9-]*|FS-1-2-[A-Za-z0-9-]+|TLS-1-2-(2017-01|Ext-2018-06))$`), want: "a policy without TLS 1.0 and 1.1, such as ELBSecurityPolicy-TLS13-1-2-Res-2021-06"},
 	"ssm_parameter": {pattern: regexp.MustCompile(`^/[A-Za-z0-9_./-]{1,999}$`), want: "a parameter name that begins with /"},
 	"subnet":        {pattern: regexp.MustCompile(`^subnet-[0-9a-f]{8,17}$`), want: "a subnet id such as subnet-0123456789abcdef0"},
+	"tag_key":       {pattern: regexp.MustCompile(`^[\p{L}\p{N} _.:/=+@-]{1,128}$`), want: "a key of at most 128 letters, digits, spaces and _.:/=+-@ that begins with neither aws: nor tandem:", also: isFreeTag},
+	"tag_value":     {pattern: regexp.MustCompile(`^[\p{L}\p{N} _.:/=+@-]{0,256}$`), want: "a value of at most 256 letters, digits, spaces and _.:/=+-@"},
+	"zone":          {pattern: regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9][a-z]$`), want: "an availability zone such as ap-southeast-1a"},
 	"vpc":           {pattern: regexp.MustCompile(`^vpc-[0-9a-f]{8,17}$`), want: "a VPC id such as vpc-0123456789abcdef0"},
 }
 
-// Tags keep to the characters that every service takes:
-// https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
-var (
-	tagKey = format{
-		pattern: regexp.MustCompile(`^[\p{L}\p{N} _.:/=+@-]{1,128}$`),
-		want:    "a key of at most 128 letters, digits, spaces or _.:/=+-@ that does not begin with aws: or tandem:",
-		also:    func(s string) bool { return !strings.HasPrefix(s, "aws:") && !strings.HasPrefix(s, "tandem:") },
-	}
-	tagValue = format{
-		pattern: regexp.MustCompile(`^[\p{L}\p{N} _.:/=+@-]{0,256}$`),
-		want:    "a value of at most 256 letters, digits, spaces or _.:/=+-@",
-	}
-)
+// isNotInternal keeps load balancer names, which begin with the environment's,
+// from beginning with internal-:
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
+func isNotInternal(s string) bool {
+	return s != "internal" && !strings.HasPrefix(s, "internal-")
+}
+
+func isFreeTag(s string) bool {
+	return !strings.HasPrefix(s, "aws:") && !strings.HasPrefix(s, "tandem:")
+}
 
 // isNetwork reports whether s is an IPv4 prefix without host bits.
 func isNetwork(s string) bool {

@@ -8,7 +8,9 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 
 	"github.com/tandem-iac/tandem/internal/check"
 )
@@ -32,8 +34,7 @@ func Parse(name string, data []byte) (Environment, error) {
 		return Environment{}, err
 	}
 	var env Environment
-	d := newDecoder()
-	d.decodeDocument(body, &env)
+	d := decodeDocument(body, &env)
 	env = env.WithDefaults()
 
 	var broken check.Errors
@@ -50,6 +51,14 @@ func Parse(name string, data []byte) (Environment, error) {
 	return env, faults.Err()
 }
 
+const (
+	// wholeFile is the path of a fault that no field has.
+	wholeFile = "the file"
+	// maxSize and maxDepth are far above what an environment needs, and keep
+	// the parser, quadratic in both, from running for minutes.
+	maxSize, maxDepth = 1 << 20, 100
+)
+
 // parse returns the root of the file's one YAML document; nil: it is empty.
 func parse(name string, data []byte) (body ast.Node, err error) {
 	// The parser panics on some malformed input; to the user that is one more
@@ -59,7 +68,14 @@ func parse(name string, data []byte) (body ast.Node, err error) {
 			err = syntaxFault(name, 1, 1, fmt.Sprint(r))
 		}
 	}()
-	file, err := parser.ParseBytes(data, 0)
+	if len(data) > maxSize {
+		return nil, wholeFault(name, 1, 1, fmt.Sprintf("%d bytes", len(data)), fmt.Sprintf("at most %d", maxSize))
+	}
+	tokens := lexer.Tokenize(string(data))
+	if deep := tooDeep(tokens); deep != nil {
+		return nil, wholeFault(name, deep.Line, deep.Column, fmt.Sprintf("more than %d levels deep", maxDepth), "fewer")
+	}
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		var at yaml.Error
 		if errors.As(err, &at) && at.GetToken() != nil {
@@ -80,11 +96,38 @@ func parse(name string, data []byte) (body ast.Node, err error) {
 	case 1:
 		return roots[0], nil
 	}
-	pos := roots[1].GetToken().Position
-	return nil, syntaxFault(name, pos.Line, pos.Column, "a second document; one file describes one environment")
+	pos := start(roots[1]).Position
+	return nil, wholeFault(name, pos.Line, pos.Column, "two documents", "one: a file describes one environment")
+}
+
+// tooDeep returns the place where brackets and list dashes, the only nesting
+// that costs no indentation, go deeper than maxDepth, or nil.
+func tooDeep(tokens token.Tokens) *token.Position {
+	brackets, dashes, line := 0, 0, 0
+	for _, tok := range tokens {
+		if tok.Position.Line != line {
+			dashes, line = 0, tok.Position.Line
+		}
+		switch tok.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			brackets++
+		case token.SequenceEndType, token.MappingEndType:
+			brackets--
+		case token.SequenceEntryType:
+			dashes++
+		}
+		if brackets+dashes > maxDepth {
+			return tok.Position
+		}
+	}
+	return nil
 }
 
 func syntaxFault(name string, line, column int, message string) error {
 	message, _, _ = strings.Cut(message, "\n")
-	return check.Errors{{File: name, Line: line, Column: column, Path: "the file", Value: "not valid YAML (" + message + ")", Want: "YAML 1.2"}}
+	return wholeFault(name, line, column, "not valid YAML ("+message+")", "YAML 1.2")
+}
+
+func wholeFault(name string, line, column int, value, want string) error {
+	return check.Errors{{File: name, Line: max(1, line), Column: max(1, column), Path: wholeFile, Value: value, Want: want}}
 }

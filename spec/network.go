@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
-	"strings"
+	"slices"
 
 	"github.com/tandem-iac/tandem/internal/check"
 )
@@ -18,14 +18,14 @@ type Network struct {
 	CIDR string `yaml:"cidr,omitempty" format:"cidr"`
 	// AvailabilityZones are the zones to spread over, two to six. Default: the
 	// region's zones a and b.
-	AvailabilityZones []string `yaml:"availability_zones,omitempty" items:"2..6"`
+	AvailabilityZones []string `yaml:"availability_zones,omitempty" items:"2..6" each:"zone" why:"a load balancer spans two zones at least"`
 	// PublicSubnets are the ranges of the load balancer's and NAT gateway's
 	// subnets, one a zone, /27 or larger as load balancers demand. Default:
 	// carved from the first sixteenth of a VPC of /16 to /19.
-	PublicSubnets []string `yaml:"public_subnets,omitempty"`
+	PublicSubnets []string `yaml:"public_subnets,omitempty" each:"cidr"`
 	// PrivateSubnets are the ranges of the instances' subnets, one a zone.
 	// Default: a sixteenth of a VPC of /16 to /19 each.
-	PrivateSubnets []string `yaml:"private_subnets,omitempty"`
+	PrivateSubnets []string `yaml:"private_subnets,omitempty" each:"cidr"`
 	// NAT is per_az, one gateway in each zone, which survives the loss of a
 	// zone, or single, which costs less. Default: per_az.
 	NAT string `yaml:"nat,omitempty" enum:"per_az,single"`
@@ -40,9 +40,9 @@ type ExistingNetwork struct {
 	// VPC is its id, vpc-…. Required.
 	VPC string `yaml:"vpc_id" required:"true" format:"vpc"`
 	// PublicSubnets are the load balancer's, in two or more zones. Required.
-	PublicSubnets []string `yaml:"public_subnet_ids" required:"true" items:"2..6"`
+	PublicSubnets []string `yaml:"public_subnet_ids" required:"true" items:"2..6" each:"subnet" why:"a load balancer spans two zones at least"`
 	// PrivateSubnets are the instances', in two or more zones. Required.
-	PrivateSubnets []string `yaml:"private_subnet_ids" required:"true" items:"2..6"`
+	PrivateSubnets []string `yaml:"private_subnet_ids" required:"true" items:"2..6" each:"subnet"`
 }
 
 const (
@@ -113,17 +113,20 @@ func (n Network) validate(faults *check.Errors, region string) {
 		return // the format rule has reported it
 	}
 	vpc := netip.MustParsePrefix(n.CIDR)
-	faults.Require(vpc.Bits() >= minSubnetBits && vpc.Bits() <= maxSubnetBits, "network.cidr", n.CIDR, "a prefix of /16 to /28")
-	faults.Require(n.PublicSubnets != nil && n.PrivateSubnets != nil, "network.cidr", n.CIDR,
-		fmt.Sprintf("/16 to /%d, or network.public_subnets and network.private_subnets listed", maxAutoLayoutBits))
+	if vpc.Bits() < minSubnetBits || vpc.Bits() > maxSubnetBits {
+		faults.Add("network.cidr", quote(n.CIDR), fmt.Sprintf("a prefix of /%d to /%d", minSubnetBits, maxSubnetBits))
+		return // no subnet could fit
+	}
+	faults.Require(n.PublicSubnets != nil && n.PrivateSubnets != nil, "network.cidr", quote(n.CIDR),
+		fmt.Sprintf("a prefix of /%d to /%d, or public_subnets and private_subnets beside it", minSubnetBits, maxAutoLayoutBits))
 	n.validateZones(faults, region)
 	n.validateSubnets(faults, vpc)
 }
 
 func (n Network) validateExisting(faults *check.Errors) {
 	const want = "unset, because network.existing is set"
-	faults.Require(n.CIDR == "", "network.cidr", n.CIDR, want)
-	faults.Require(n.NAT == "", "network.nat", n.NAT, want)
+	faults.Require(n.CIDR == "", "network.cidr", quote(n.CIDR), want)
+	faults.Require(n.NAT == "", "network.nat", quote(n.NAT), want)
 	for path, list := range map[string][]string{
 		"network.availability_zones": n.AvailabilityZones,
 		"network.public_subnets":     n.PublicSubnets,
@@ -135,7 +138,6 @@ func (n Network) validateExisting(faults *check.Errors) {
 		"network.existing.public_subnet_ids":  n.Existing.PublicSubnets,
 		"network.existing.private_subnet_ids": n.Existing.PrivateSubnets,
 	} {
-		checkEach(faults, path, ids, formats["subnet"])
 		checkDistinct(faults, path, ids)
 	}
 }
@@ -143,8 +145,7 @@ func (n Network) validateExisting(faults *check.Errors) {
 func (n Network) validateZones(faults *check.Errors, region string) {
 	const path = "network.availability_zones"
 	for i, zone := range n.AvailabilityZones {
-		suffix, ok := strings.CutPrefix(zone, region)
-		faults.Require(ok && len(suffix) == 1 && suffix[0] >= 'a' && suffix[0] <= 'z',
+		faults.Require(region == "" || zone[:max(0, len(zone)-1)] == region,
 			check.Index(path, i), quote(zone), fmt.Sprintf("a zone of %s, such as %sa", region, region))
 	}
 	checkDistinct(faults, path, n.AvailabilityZones)
@@ -169,19 +170,24 @@ func (n Network) validateSubnets(faults *check.Errors, vpc netip.Prefix) {
 		if list.subnets == nil {
 			continue // reported with the CIDR
 		}
-		faults.Require(len(list.subnets) == len(n.AvailabilityZones), list.path, fmt.Sprintf("a list of %d", len(list.subnets)),
-			fmt.Sprintf("one for each of the %d availability zones", len(n.AvailabilityZones)))
+		if zones := len(n.AvailabilityZones); len(list.subnets) != zones {
+			faults.Add(list.path, fmt.Sprintf("a list of %d", len(list.subnets)), fmt.Sprintf("%d, one for each availability zone", zones))
+			continue
+		}
 		for i, text := range list.subnets {
 			path := check.Index(list.path, i)
 			if !formats["cidr"].matches(text) {
-				faults.Add(path, quote(text), formats["cidr"].want)
-				continue
+				continue // the format rule has reported it
 			}
 			subnet := netip.MustParsePrefix(text)
-			faults.Require(vpc.Contains(subnet.Addr()) && subnet.Bits() >= vpc.Bits(), path, text, "inside the VPC's "+n.CIDR)
-			faults.Require(subnet.Bits() >= minSubnetBits && subnet.Bits() <= list.maxBits, path, text, fmt.Sprintf("a prefix of /%d to /%d", minSubnetBits, list.maxBits))
-			for _, other := range seen {
-				faults.Require(!other.prefix.Overlaps(subnet), path, text, fmt.Sprintf("apart from %s (%s)", other.prefix, other.path))
+			switch overlap := slices.IndexFunc(seen, func(other placed) bool { return other.prefix.Overlaps(subnet) }); {
+			case !vpc.Contains(subnet.Addr()) || subnet.Bits() < vpc.Bits():
+				faults.Add(path, quote(text), "a range inside the VPC's "+n.CIDR)
+				continue
+			case subnet.Bits() > list.maxBits:
+				faults.Add(path, quote(text), fmt.Sprintf("a prefix of /%d to /%d", minSubnetBits, list.maxBits))
+			case overlap >= 0:
+				faults.Add(path, quote(text), fmt.Sprintf("a range apart from %s, %s", seen[overlap].path, seen[overlap].prefix))
 			}
 			seen = append(seen, placed{path, subnet})
 		}

@@ -48,18 +48,14 @@ func quoteAll(list []string) string {
 
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
-// checkEach requires every element of a list to have a format.
-func checkEach(faults *check.Errors, path string, list []string, f format) {
-	for i, s := range list {
-		faults.Require(f.matches(s), check.Index(path, i), strconv.Quote(s), f.want)
-	}
-}
-
 // checkDistinct reports elements that stand in a list twice.
 func checkDistinct(faults *check.Errors, path string, list []string) {
+	first := map[string]int{}
 	for i, s := range list {
-		if first := slices.Index(list, s); first < i {
-			faults.Add(check.Index(path, i), quote(s), fmt.Sprintf("something other than %s", check.Index(path, first)))
+		if j, seen := first[s]; seen {
+			faults.Add(check.Index(path, i), strconv.Quote(s), fmt.Sprintf("each entry once: it is entry [%d] too", j))
+			continue
 		}
+		first[s] = i
 	}
 }

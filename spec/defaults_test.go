@@ -1,0 +1,193 @@
+package spec
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tandem-iac/tandem/internal/check"
+	"github.com/tandem-iac/tandem/internal/golden"
+)
+
+// mustParse returns the smallest file with an addition.
+func mustParse(t *testing.T, addition string) Environment {
+	t.Helper()
+	env, err := Parse("tandem.yaml", []byte(smallest+addition))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return env
+}
+
+// TestDefaults holds what the smallest file stands for, and that writing it
+// all out means the same.
+func TestDefaults(t *testing.T) {
+	env := mustParse(t, "")
+	text, err := yaml.Marshal(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Equal(t, "testdata/defaults.yaml", text)
+
+	again, err := Parse("defaults.yaml", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(env, again); diff != "" {
+		t.Errorf("written out, it differs (-short +long):\n%s", diff)
+	}
+	if err := validateSchema(compileSchema(t), string(text)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDefaultsFollow holds the defaults that depend on other fields.
+func TestDefaultsFollow(t *testing.T) {
+	web := func(addition string) Cluster { return mustParse(t, addition).Clusters["web"] }
+	basic := web("    instance: {monitoring: basic}\n")
+	instances := web("    spot: {scale_out: {sustained: {unit: instances}, spike: {unit: instances}}, scale_in: {unit: instances}}\n").Spot
+	high := web("    spot: {scale_out: {sustained: {threshold: 80}, spike: {threshold: 90}}}\n    on_demand: {scale_out: {sustained: {threshold: 100}}}\n")
+	arm := goBuilt()
+	arm.Clusters = map[string]Cluster{"web": {OnDemand: OnDemand{InstanceType: "m6g.large"}}}
+	for _, c := range []struct {
+		name      string
+		got, want any
+	}{
+		{"bid", web("").Spot.MaxPrice, 0.15},
+		{"max above min", web("    spot: {min: 20}\n").Spot.Max, 20},
+		{"playbook", web("    service: shop\n").Playbook, "shop-playbook"},
+		{"image for ARM", arm.WithDefaults().Clusters["web"].Instance.AMI.SSMParameter, amiARM},
+		{"spike of basic monitoring", basic.Spot.ScaleOut.Spike.Period, Duration(5 * time.Minute)},
+		{"scale-in of basic monitoring", basic.OnDemand.ScaleIn.Period, Duration(5 * time.Minute)},
+		{"remove in instances", instances.ScaleIn.Remove, 1},
+		{"minimum in instances", instances.ScaleOut.Sustained.MinimumAdd, 0},
+		{"steps in instances", instances.ScaleOut.Sustained.Steps, []Step{{50, new(65.0), 1}, {65, new(80.0), 2}, {80, nil, 3}}},
+		{"spike in instances", instances.ScaleOut.Spike.Steps, []Step{{85, nil, 3}}},
+		{"steps of a high threshold", high.Spot.ScaleOut.Sustained.Steps, []Step{{80, new(95.0), 10}, {95, nil, 20}}},
+		{"steps of the highest threshold", high.OnDemand.ScaleOut.Sustained.Steps, []Step{{100, nil, 10}}},
+	} {
+		if diff := cmp.Diff(c.want, c.got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+	}
+}
+
+// goBuilt is an environment that comes from no file.
+func goBuilt() Environment {
+	return Environment{
+		Name:           "prod",
+		Region:         "ap-southeast-1",
+		OnDemandPrices: map[string]float64{"m4.large": 0.125},
+		Clusters: map[string]Cluster{"web": {
+			CertificateARN: "arn:aws:acm:ap-southeast-1:123456789012:certificate/1",
+		}},
+	}
+}
+
+// everythingSet has every pointer, list and map that defaults could write to.
+const everythingSet = `    load_balancer: {deletion_protection: false, access_logs: false}
+    instance: {ami: {filter: {owner: self, name: web-*}}}
+    spot:
+      instance_types: [m4.large]
+      scale_out:
+        sustained:
+          warmup: 0s
+          steps: [{from: 50, to: 60, add: 1}, {from: 60, add: 2}]
+tags: {Owner: web}
+state: {s3: {bucket: example-terraform-state}}
+network:
+  availability_zones: [ap-southeast-1a, ap-southeast-1b]
+  public_subnets: [10.0.0.0/24, 10.0.1.0/24]
+  private_subnets: [10.0.16.0/20, 10.0.32.0/20]
+`
+
+// existingNetwork is a network of the other kind.
+const existingNetwork = `network:
+  existing:
+    vpc_id: vpc-0123456789abcdef0
+    public_subnet_ids: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]
+    private_subnet_ids: [subnet-0123456789abcdef2, subnet-0123456789abcdef3]
+`
+
+// TestWithDefaults proves that defaults are filled in once and into a copy.
+func TestWithDefaults(t *testing.T) {
+	for name, env := range map[string]Environment{
+		"nothing":    {},
+		"smallest":   goBuilt(),
+		"everything": mustParse(t, everythingSet),
+		"existing":   mustParse(t, existingNetwork),
+	} {
+		before, err := yaml.Marshal(env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		once := env.WithDefaults()
+		if diff := cmp.Diff(once, once.WithDefaults()); diff != "" {
+			t.Errorf("%s: defaults twice (-once +twice):\n%s", name, diff)
+		}
+		after, err := yaml.Marshal(env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(before), string(after)); diff != "" {
+			t.Errorf("%s: the receiver has changed (-before +after):\n%s", name, diff)
+		}
+	}
+	env := goBuilt()
+	full := env.WithDefaults()
+	if full.Clusters["web"].Service != "web" || env.Clusters["web"].Service != "" {
+		t.Error("defaults went into the receiver's map of clusters")
+	}
+}
+
+// TestValidateGo reports faults of an environment that was built in Go by
+// path alone, and those that a file cannot have.
+func TestValidateGo(t *testing.T) {
+	if err := goBuilt().WithDefaults().Validate(); err != nil {
+		t.Fatal(err)
+	}
+	env := goBuilt()
+	env.Network.AvailabilityZones = []string{"ap-southeast-1a", ""}
+	env.OnDemandPrices["m5.large"] = math.NaN()
+	web := env.Clusters["web"]
+	web.Spot.MaxPrice = math.NaN()
+	web.Spot.Warmup = Duration(1500 * time.Millisecond)
+	web.OnDemand.Min = -1
+	web.Bootstrap.Preamble = strings.Repeat("#", maxPreamble+1)
+	env.Clusters["web"] = web
+	got := env.WithDefaults().Validate()
+	want := strings.Join([]string{
+		`clusters.web.bootstrap.preamble is 12289 bytes, want at most 12288, so that user data stays within 16 KiB`,
+		`clusters.web.on_demand.min is -1, want 1..1000`,
+		`clusters.web.spot.max_price is NaN, want 0.0001..1000`,
+		`clusters.web.spot.warmup is 1.5s, not whole seconds, want 1s..3600s`,
+		`network.availability_zones[1] is "", want an availability zone such as ap-southeast-1a`,
+		`on_demand_prices.m5.large is NaN, want 0.0001..1000`,
+	}, "\n")
+	if diff := cmp.Diff(want, got.Error()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	var fault *check.FieldError
+	if !errors.As(got, &fault) || fault.Line != 0 || fault.File != "" {
+		t.Errorf("%+v has a place", fault)
+	}
+}
+
+// TestDuration holds what durations read and write.
+func TestDuration(t *testing.T) {
+	for text, want := range map[string]string{"0s": "0s", "90s": "90s", "120s": "2m", "1h30m": "90m", "1h": "1h", "3601s": "3601s"} {
+		if d, ok := ParseDuration(text); !ok || d.String() != want {
+			t.Errorf("%s is read as %s, %t, want %s", text, d, ok, want)
+		}
+	}
+	for _, text := range []string{"", "5", "-1s", "1.5s", "500ms", "1d", "5m 1s", "9999999999h"} {
+		if d, ok := ParseDuration(text); ok {
+			t.Errorf("%q is read as %s", text, d)
+		}
+	}
+}

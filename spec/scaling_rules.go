@@ -1,0 +1,115 @@
+package spec
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tandem-iac/tandem/internal/check"
+)
+
+// namedGroup is one of a cluster's groups under its key in the file.
+type namedGroup struct {
+	name string
+	Group
+}
+
+func (c Cluster) groups() []namedGroup {
+	return []namedGroup{{"on_demand", c.OnDemand.Group}, {"spot", c.Spot.Group}}
+}
+
+func (c Cluster) validateGroups(faults *check.Errors, ctx clusterContext) {
+	for _, group := range c.groups() {
+		group.validate(faults, check.Join(ctx.path, group.name), c.Instance.Monitoring)
+	}
+	c.validatePrices(faults, ctx)
+	for _, pair := range []struct {
+		path           string
+		onDemand, spot float64
+	}{
+		{"sustained", c.OnDemand.ScaleOut.Sustained.Threshold, c.Spot.ScaleOut.Sustained.Threshold},
+		{"spike", c.OnDemand.ScaleOut.Spike.Threshold, c.Spot.ScaleOut.Spike.Threshold},
+	} {
+		faults.Require(pair.onDemand > pair.spot, ctx.path+".on_demand.scale_out."+pair.path+".threshold", number(pair.onDemand),
+			fmt.Sprintf("above the spot group's %s: on-demand follows only where spot fails", number(pair.spot)))
+	}
+}
+
+// validatePrices keeps the bid above the on-demand price of every type and the
+// types on one architecture, as they share an image.
+func (c Cluster) validatePrices(faults *check.Errors, ctx clusterContext) {
+	types := ctx.path + ".spot.instance_types"
+	checkDistinct(faults, types, c.Spot.InstanceTypes)
+	prices := ctx.environment.OnDemandPrices
+	needPrice := func(path, instanceType string) {
+		_, known := prices[instanceType]
+		faults.Require(known || len(prices) == 0, path, quote(instanceType), "a type whose price is in on_demand_prices")
+	}
+	needPrice(ctx.path+".on_demand.instance_type", c.OnDemand.InstanceType)
+	for i, t := range c.Spot.InstanceTypes {
+		path := check.Index(types, i)
+		needPrice(path, t)
+		faults.Require(isARM(t) == isARM(c.OnDemand.InstanceType), path, quote(t),
+			fmt.Sprintf("a type of the architecture of on_demand.instance_type, %s: both groups start from one image", c.OnDemand.InstanceType))
+	}
+	highest := highestPrice(c.Spot.InstanceTypes, prices)
+	faults.Require(c.Spot.MaxPrice > highest || highest == 0, ctx.path+".spot.max_price", number(c.Spot.MaxPrice),
+		"above the on-demand price "+number(highest))
+}
+
+func (g Group) validate(faults *check.Errors, path, monitoring string) {
+	faults.Require(g.Min <= g.Max, path+".min", fmt.Sprint(g.Min), fmt.Sprintf("at most max, which is %d", g.Max))
+	sustained, spike := path+".scale_out.sustained", path+".scale_out.spike"
+	g.ScaleOut.Sustained.validate(faults, sustained)
+	g.ScaleOut.Spike.validate(faults, spike)
+	for _, alarm := range []struct {
+		path        string
+		period      Duration
+		evaluations int
+	}{
+		{sustained, g.ScaleOut.Sustained.Period, g.ScaleOut.Sustained.EvaluationPeriods},
+		{spike, g.ScaleOut.Spike.Period, g.ScaleOut.Spike.EvaluationPeriods},
+		{path + ".scale_in", g.ScaleIn.Period, g.ScaleIn.EvaluationPeriods},
+	} {
+		validateAlarm(faults, alarm.path, alarm.period, alarm.evaluations, monitoring)
+	}
+	lowest := min(g.ScaleOut.Sustained.Threshold, g.ScaleOut.Spike.Threshold)
+	faults.Require(g.ScaleIn.Threshold <= lowest-scaleInMargin, path+".scale_in.threshold", number(g.ScaleIn.Threshold),
+		fmt.Sprintf("at most %s: %d points below the lowest scale-out threshold, %s", number(lowest-scaleInMargin), scaleInMargin, number(lowest)))
+}
+
+// validateAlarm keeps the period to what CloudWatch accepts and the instances publish.
+func validateAlarm(faults *check.Errors, path string, period Duration, evaluations int, monitoring string) {
+	step := Duration(time.Minute)
+	want := "whole minutes"
+	if monitoring == MonitoringBasic {
+		step, want = basicPeriod, "a multiple of 5m, as often as basic monitoring publishes, or instance.monitoring detailed"
+	}
+	faults.Require(period%step == 0, path+".period", period.String(), want)
+	if period > 0 && evaluations > 0 {
+		faults.Require(evaluations <= int(maxAlarmSpan/period), path+".evaluation_periods", fmt.Sprint(evaluations),
+			fmt.Sprintf("at most %d: an alarm spans a day, and the period is %s", maxAlarmSpan/period, period))
+	}
+}
+
+// validate requires steps that cover everything from the threshold upward.
+func (p StepPolicy) validate(faults *check.Errors, path string) {
+	faults.Require(p.Unit != UnitInstances || p.MinimumAdd == 0, path+".minimum_add", fmt.Sprint(p.MinimumAdd),
+		"unset: with unit instances each step says how many")
+	last := len(p.Steps) - 1
+	for i, step := range p.Steps {
+		at := check.Index(path+".steps", i)
+		if i == 0 {
+			faults.Require(step.From == p.Threshold, at+".from", number(step.From), "the threshold, which is "+number(p.Threshold))
+		} else if before := p.Steps[i-1].To; before != nil {
+			faults.Require(step.From == *before, at+".from", number(step.From), "the end of the step before, "+number(*before))
+		}
+		switch {
+		case step.To == nil:
+			faults.Require(i == last, at+".to", "", "the CPU at which the next step begins: only the last step is open")
+		case i == last:
+			faults.Add(at+".to", number(*step.To), "unset: the last step is open")
+		default:
+			faults.Require(*step.To > step.From, at+".to", number(*step.To), "above from, which is "+number(step.From))
+		}
+	}
+}
