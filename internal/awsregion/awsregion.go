@@ -1,0 +1,54 @@
+// Package awsregion knows what differs between AWS regions.
+package awsregion
+
+import "strings"
+
+// Partition returns the partition of a region, as ARNs name it:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+func Partition(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
+}
+
+// LoadBalancerAccount returns the account from which Elastic Load Balancing
+// writes access logs in the regions that opened before August 2022. In all
+// others it writes as a service principal.
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
+func LoadBalancerAccount(region string) (id string, ok bool) {
+	id, ok = loadBalancerAccounts[region]
+	return id, ok
+}
+
+var loadBalancerAccounts = map[string]string{
+	"af-south-1":     "098369216593",
+	"ap-east-1":      "754344448648",
+	"ap-northeast-1": "582318560864",
+	"ap-northeast-2": "600734575887",
+	"ap-northeast-3": "383597477331",
+	"ap-south-1":     "718504428378",
+	"ap-southeast-1": "114774131450",
+	"ap-southeast-2": "783225319266",
+	"ap-southeast-3": "589379963580",
+	"ca-central-1":   "985666609251",
+	"cn-north-1":     "638102146993",
+	"cn-northwest-1": "037604701340",
+	"eu-central-1":   "054676820928",
+	"eu-north-1":     "897822967062",
+	"eu-south-1":     "635631232127",
+	"eu-west-1":      "156460612806",
+	"eu-west-2":      "652711504416",
+	"eu-west-3":      "009996457667",
+	"me-south-1":     "076674570225",
+	"sa-east-1":      "507241528517",
+	"us-east-1":      "127311923021",
+	"us-east-2":      "033677994240",
+	"us-gov-east-1":  "190560391635",
+	"us-gov-west-1":  "048591011584",
+	"us-west-1":      "027434742980",
+	"us-west-2":      "797873946194",
+}
