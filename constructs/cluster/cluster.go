@@ -1,0 +1,163 @@
+// Package cluster builds a web cluster: a load balancer in the public subnets
+// before a pair of Auto Scaling groups in the private ones.
+//
+//	world ── 80, 443 ──> load balancer ── 80 ──> target group ─┬─ on-demand group: anchor and rescuer
+//	                                                           └─ spot group: carries the load
+//	spot instance ── interruption notice ──> rescue policy ──> on-demand group +1
+package cluster
+
+import (
+	"fmt"
+
+	"github.com/aws/constructs-go/constructs/v10"
+
+	"github.com/tandem-iac/tandem/constructs/delivery"
+	"github.com/tandem-iac/tandem/constructs/network"
+	"github.com/tandem-iac/tandem/constructs/scaling"
+	"github.com/tandem-iac/tandem/internal/check"
+	"github.com/tandem-iac/tandem/spec"
+)
+
+// Config configures New.
+type Config struct {
+	// Environment is the description that holds the cluster. Required.
+	Environment spec.Environment
+	// Name is the cluster's key in Environment.Clusters. Required.
+	Name string
+	// Network is where the cluster lives. Required.
+	Network network.Network
+	// Delivery are the buckets it reads builds from and logs into. Required.
+	Delivery delivery.Delivery
+}
+
+// Cluster is what New has made.
+type Cluster struct {
+	// DNSName is the load balancer's; point the service's CNAME or alias at it.
+	DNSName string
+	// ZoneID is the hosted zone of that name, for alias records.
+	ZoneID string
+	// TargetGroup is where both groups register their instances.
+	TargetGroup TargetGroupARN
+	// OnDemand and Spot are the pair of groups.
+	OnDemand, Spot scaling.GroupName
+	// Rescue adds one on-demand instance.
+	Rescue scaling.PolicyARN
+}
+
+// New builds a cluster under scope/id. If cfg is invalid it returns a
+// check.Errors and adds nothing.
+func New(scope constructs.Construct, id string, cfg Config) (Cluster, error) {
+	cfg.Environment = cfg.Environment.WithDefaults()
+	if err := cfg.Validate(); err != nil {
+		return Cluster{}, fmt.Errorf("cluster %q: %w", id, err)
+	}
+	b := builder{
+		node:     constructs.NewConstruct(scope, &id),
+		cfg:      cfg,
+		env:      cfg.Environment,
+		spec:     cfg.Environment.Clusters[cfg.Name],
+		fullName: cfg.Environment.Name + "-" + cfg.Name,
+	}
+	return b.build()
+}
+
+// Validate reports every broken rule of the environment and every part that
+// was not handed in.
+func (cfg Config) Validate() error {
+	if err := cfg.Environment.Validate(); err != nil {
+		return err
+	}
+	var faults check.Errors
+	_, known := cfg.Environment.Clusters[cfg.Name]
+	faults.Require(known, "name", cfg.Name, "a cluster of the environment")
+	faults.Require(cfg.Network.VPC != "", "network", "", "the network to live in")
+	faults.Require(cfg.Delivery.Builds.Name != "", "delivery", "", "the buckets to use")
+	return faults.Err()
+}
+
+// builder adds the resources of one cluster.
+type builder struct {
+	node     constructs.Construct
+	cfg      Config
+	env      spec.Environment
+	spec     spec.Cluster
+	fullName string // environment-cluster, the stem of all names
+}
+
+func (b *builder) build() (Cluster, error) {
+	firewall := b.securityGroups()
+	balancer := b.loadBalancer(firewall.loadBalancer)
+	target := b.targetGroup()
+	listeners := b.listeners(balancer.Arn(), target)
+	role := b.instanceRole()
+	launch := launchConfig{
+		image:         b.image(),
+		profile:       role.profile,
+		securityGroup: firewall.instances,
+		targetGroup:   target,
+	}
+
+	onDemand, err := b.onDemandGroup(launch, role.ready, listeners)
+	if err != nil {
+		return Cluster{}, err
+	}
+	rescue, err := scaling.NewRescue(b.node, "rescue", scaling.RescueConfig{Group: onDemand.name})
+	if err != nil {
+		return Cluster{}, err
+	}
+	launch.rescue = rescue
+	spot, err := b.spotGroup(launch, role.ready, listeners)
+	if err != nil {
+		return Cluster{}, err
+	}
+	b.agentPolicy(role, onDemand, spot, rescue, target)
+
+	for _, group := range []struct {
+		id    string
+		group autoScalingGroup
+		rules spec.Group
+	}{
+		{"on-demand-scaling", onDemand, b.spec.OnDemand.Group},
+		{"spot-scaling", spot, b.spec.Spot.Group},
+	} {
+		if _, err := scaling.New(b.node, group.id, scaling.Config{
+			Group:      group.group.name,
+			Name:       group.group.label,
+			Rules:      group.rules,
+			Monitoring: b.spec.Instance.Monitoring,
+		}); err != nil {
+			return Cluster{}, err
+		}
+	}
+	return Cluster{
+		DNSName:     *balancer.DnsName(),
+		ZoneID:      *balancer.ZoneId(),
+		TargetGroup: target,
+		OnDemand:    onDemand.name,
+		Spot:        spot.name,
+		Rescue:      rescue,
+	}, nil
+}
+
+// tags are the tags by which the operator's tools find what belongs to the
+// cluster; lifecycle is empty on what both groups share.
+func (b *builder) tags(name, lifecycle string) map[string]string {
+	tags := map[string]string{
+		"Name":           name,
+		"tandem:cluster": b.cfg.Name,
+		"tandem:service": b.spec.Service,
+	}
+	if lifecycle != "" {
+		tags["tandem:lifecycle"] = lifecycle
+	}
+	return tags
+}
+
+// pointers is a map as the bindings take it.
+func pointers(m map[string]string) *map[string]*string {
+	out := make(map[string]*string, len(m))
+	for key, value := range m {
+		out[key] = &value
+	}
+	return &out
+}

@@ -1,0 +1,318 @@
+// Package constructs_test synthesizes every construct on its own, with
+// defaults and with everything set, in one process: starting the jsii kernel
+// is what costs time.
+package constructs_test
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/jsii-runtime-go"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"github.com/tandem-iac/tandem/constructs/cluster"
+	"github.com/tandem-iac/tandem/constructs/delivery"
+	"github.com/tandem-iac/tandem/constructs/network"
+	"github.com/tandem-iac/tandem/constructs/scaling"
+	"github.com/tandem-iac/tandem/internal/golden"
+	"github.com/tandem-iac/tandem/spec"
+)
+
+// minimal is the smallest environment that is valid.
+func minimal() spec.Environment {
+	return spec.Environment{
+		Name:           "prod",
+		Region:         "ap-southeast-1",
+		OnDemandPrices: map[string]float64{"m4.large": 0.125},
+		Clusters: map[string]spec.Cluster{
+			"web": {CertificateARN: "arn:aws:acm:ap-southeast-1:123456789012:certificate/web"},
+		},
+	}
+}
+
+// everything sets all that the description knows, away from its default.
+func everything() spec.Environment {
+	no, to, warmup := false, 75.0, spec.Duration(60*time.Second)
+	group := func(threshold float64) spec.Group {
+		return spec.Group{
+			Min: 2, Max: 30,
+			Warmup:      spec.Duration(90 * time.Second),
+			GracePeriod: spec.Duration(10 * time.Minute),
+			ScaleOut: spec.ScaleOut{
+				Sustained: spec.StepPolicy{
+					Threshold: threshold, Period: spec.Duration(10 * time.Minute), EvaluationPeriods: 2, MinimumAdd: 2, Warmup: &warmup,
+					Steps: []spec.Step{{From: threshold, To: &to, Add: 15}, {From: to, Add: 25}},
+				},
+				Spike: spec.StepPolicy{
+					Threshold: threshold + 20, Period: spec.Duration(5 * time.Minute), EvaluationPeriods: 1, Unit: spec.UnitInstances,
+					Steps: []spec.Step{{From: threshold + 20, Add: 3}},
+				},
+			},
+			ScaleIn: spec.ScaleIn{
+				Threshold: 20, Period: spec.Duration(5 * time.Minute), EvaluationPeriods: 4,
+				Unit: spec.UnitInstances, Remove: 1, Cooldown: spec.Duration(10 * time.Minute),
+			},
+		}
+	}
+	return spec.Environment{
+		Name:           "stage",
+		Region:         "eu-central-2",
+		Account:        "123456789012",
+		Tags:           map[string]string{"Owner": "platform"},
+		OnDemandPrices: map[string]float64{"m6g.large": 0.1, "m7g.large": 0.11},
+		Network: spec.Network{
+			CIDR:              "10.1.0.0/20",
+			AvailabilityZones: []string{"eu-central-2a", "eu-central-2c"},
+			PublicSubnets:     []string{"10.1.0.0/26", "10.1.0.64/26"},
+			PrivateSubnets:    []string{"10.1.4.0/22", "10.1.8.0/22"},
+			NAT:               spec.NATSingle,
+		},
+		Delivery: spec.Delivery{BuildBucket: "stage-builds", AccessLogBucket: "stage-logs", AccessLogDays: 7, NoncurrentDays: 3},
+		Clusters: map[string]spec.Cluster{"obelix": {
+			Service: "obelix-api", Playbook: "web-playbook",
+			CertificateARN: "arn:aws:acm:eu-central-2:123456789012:certificate/obelix",
+			LoadBalancer: spec.LoadBalancer{
+				HTTP: spec.HTTPForward, SSLPolicy: "ELBSecurityPolicy-TLS13-1-3-2021-06",
+				IdleTimeout: spec.Duration(120 * time.Second), DeletionProtection: &no, AccessLogs: &no,
+			},
+			TargetGroup: spec.TargetGroup{
+				DeregistrationDelay: spec.Duration(30 * time.Second), SlowStart: spec.Duration(45 * time.Second),
+				HealthCheck: spec.HealthCheck{
+					Path: "/up", Matcher: "200-204", Interval: spec.Duration(20 * time.Second), Timeout: spec.Duration(10 * time.Second),
+					Healthy: 3, Unhealthy: 4,
+				},
+			},
+			Instance: spec.Instance{
+				AMI:        spec.AMI{Filter: &spec.AMIFilter{Owner: "self", Name: "obelix-base-*"}},
+				Monitoring: spec.MonitoringBasic, VolumeGiB: 50, RootDevice: "/dev/sda1", MetadataHops: 2,
+			},
+			Bootstrap: spec.Bootstrap{SetupKey: "setup/mine.sh", SetupSHA256: strings.Repeat("ab", 32), Preamble: preamble},
+			Drain: spec.Drain{
+				PollInterval: spec.Duration(2 * time.Second), APICalls: spec.Duration(5 * time.Second), Hooks: spec.Duration(30 * time.Second),
+				Flush: spec.Duration(15 * time.Second), Heartbeat: spec.Duration(100 * time.Second),
+			},
+			Refresh:  spec.RefreshRolling,
+			OnDemand: spec.OnDemand{InstanceType: "m6g.large", Group: group(60)},
+			Spot:     spec.Spot{InstanceTypes: []string{"m6g.large", "m7g.large"}, MaxPrice: 0.2, Group: group(45)},
+		}},
+	}
+}
+
+// preamble is shell with all that Terraform could take for its own.
+const preamble = `export proxy="${PROXY:-http://proxy:3128}" # %{ a comment } \ $${x}
+printf '%s\n' "$proxy"`
+
+// parts splits a construct's resources into goldens that can be read.
+type parts map[string][]string
+
+var clusterParts = parts{
+	"firewall":         {"aws_security_group", "aws_vpc_security_group_ingress_rule", "aws_vpc_security_group_egress_rule"},
+	"load-balancer":    {"aws_lb", "aws_lb_listener", "aws_lb_target_group"},
+	"role":             {"aws_iam_role", "aws_iam_role_policy", "aws_iam_instance_profile"},
+	"launch-templates": {"aws_launch_template", "aws_ssm_parameter", "aws_ami", "aws_caller_identity", "all"},
+	"groups":           {"aws_autoscaling_group", "aws_autoscaling_lifecycle_hook"},
+}
+
+// scalingTypes have goldens of their own.
+var scalingTypes = []string{"aws_autoscaling_policy", "aws_cloudwatch_metric_alarm"}
+
+func TestConstructs(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		parts parts
+		build func(stack cdktf.TerraformStack) error
+	}{
+		{"network/defaults", nil, func(s cdktf.TerraformStack) error {
+			_, err := network.New(s, "network", network.Config{Environment: minimal()})
+			return err
+		}},
+		{"network/everything", nil, func(s cdktf.TerraformStack) error {
+			_, err := network.New(s, "network", network.Config{Environment: everything()})
+			return err
+		}},
+		{"network/existing", nil, func(s cdktf.TerraformStack) error {
+			_, err := network.New(s, "network", network.Config{Environment: existingNetwork()})
+			return err
+		}},
+		{"delivery/defaults", nil, func(s cdktf.TerraformStack) error {
+			_, err := delivery.New(s, "delivery", delivery.Config{Environment: minimal()})
+			return err
+		}},
+		{"delivery/everything", nil, func(s cdktf.TerraformStack) error {
+			_, err := delivery.New(s, "delivery", delivery.Config{Environment: everything()})
+			return err
+		}},
+		{"scaling/defaults", nil, func(s cdktf.TerraformStack) error {
+			_, err := scaling.New(s, "scaling", scaling.Config{Group: "web-spot", Name: "web-spot"})
+			return err
+		}},
+		{"scaling/everything", nil, func(s cdktf.TerraformStack) error {
+			rules := everything().Clusters["obelix"].Spot.Group
+			_, err := scaling.New(s, "scaling", scaling.Config{Group: "g", Name: "obelix-spot", Rules: rules, Monitoring: spec.MonitoringBasic})
+			return err
+		}},
+		{"scaling/rescue", nil, func(s cdktf.TerraformStack) error {
+			_, err := scaling.NewRescue(s, "rescue", scaling.RescueConfig{Group: "web-on-demand"})
+			return err
+		}},
+		{"cluster/defaults", clusterParts, newCluster(minimal(), "web")},
+		{"cluster/everything", clusterParts, newCluster(everything(), "obelix")},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			stack := cdktf.NewTerraformStack(cdktf.Testing_App(nil), jsii.String("stack"))
+			if err := test.build(stack); err != nil {
+				t.Fatal(err)
+			}
+			synthesized := parse(t, *cdktf.Testing_Synth(stack, nil))
+			file := filepath.Join("testdata", test.name+".json")
+			if test.parts == nil {
+				golden.JSON(t, file, synthesized)
+				return
+			}
+			for part, types := range test.parts {
+				golden.JSON(t, filepath.Join("testdata", test.name, part+".json"), pick(synthesized, types))
+			}
+			pick(synthesized, scalingTypes)
+			if len(synthesized["resource"]) > 0 || len(synthesized["data"]) > 0 {
+				t.Errorf("in no golden: %v", synthesized)
+			}
+		})
+	}
+}
+
+func existingNetwork() spec.Environment {
+	env := minimal()
+	env.Network.Existing = &spec.ExistingNetwork{
+		VPC:            "vpc-0123456789abcdef0",
+		PublicSubnets:  []string{"subnet-00000000000000001", "subnet-00000000000000002"},
+		PrivateSubnets: []string{"subnet-00000000000000003", "subnet-00000000000000004"},
+	}
+	return env
+}
+
+// newCluster builds a cluster in a network and with buckets that exist.
+func newCluster(env spec.Environment, name string) func(cdktf.TerraformStack) error {
+	return func(stack cdktf.TerraformStack) error {
+		_, err := cluster.New(stack, "cluster", cluster.Config{
+			Environment: env,
+			Name:        name,
+			Network: network.Network{
+				VPC: "vpc-1", Key: "vpc-1",
+				PublicSubnets:  []network.SubnetID{"subnet-1", "subnet-2"},
+				PrivateSubnets: []network.SubnetID{"subnet-3", "subnet-4"},
+			},
+			Delivery: delivery.Delivery{
+				Builds:     delivery.Bucket{Name: "builds", ARN: "arn:aws:s3:::builds"},
+				AccessLogs: delivery.Bucket{Name: "logs", ARN: "arn:aws:s3:::logs"},
+			},
+		})
+		return err
+	}
+}
+
+// document is synthesized Terraform: resource or data, then type, then name.
+type document map[string]map[string]any
+
+// parse drops what is not the construct's.
+func parse(t *testing.T, text string) document {
+	t.Helper()
+	var raw map[string]any
+	if err := json.Unmarshal([]byte(text), &raw); err != nil {
+		t.Fatal(err)
+	}
+	doc := document{}
+	for _, section := range []string{"resource", "data"} {
+		if byType, ok := strip(raw[section]).(map[string]any); ok {
+			doc[section] = byType
+		}
+	}
+	if locals, ok := raw["locals"]; ok {
+		doc["locals"] = map[string]any{"all": locals}
+	}
+	return doc
+}
+
+// strip removes cdktf's comments.
+func strip(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		delete(v, "//")
+		for key := range v {
+			v[key] = strip(v[key])
+		}
+	case []any:
+		for i := range v {
+			v[i] = strip(v[i])
+		}
+	}
+	return value
+}
+
+// pick moves the given types out of doc.
+func pick(doc document, types []string) document {
+	picked := document{}
+	for section, byType := range doc {
+		for _, name := range types {
+			if block, ok := byType[name]; ok {
+				if picked[section] == nil {
+					picked[section] = map[string]any{}
+				}
+				picked[section][name] = block
+				delete(byType, name)
+			}
+		}
+	}
+	return picked
+}
+
+func TestInvalidConfigsAddNothing(t *testing.T) {
+	cheap := minimal()
+	web := cheap.Clusters["web"]
+	web.Spot.MaxPrice = 0.09
+	cheap.Clusters["web"] = web
+	const low = "clusters.web.spot.max_price is 0.09, want above the on-demand price 0.125"
+	for _, test := range []struct {
+		name  string
+		build func(stack cdktf.TerraformStack) error
+		want  []string
+	}{
+		{"network", func(s cdktf.TerraformStack) error {
+			_, err := network.New(s, "network", network.Config{Environment: cheap})
+			return err
+		}, []string{low}},
+		{"delivery", func(s cdktf.TerraformStack) error {
+			_, err := delivery.New(s, "delivery", delivery.Config{Environment: cheap})
+			return err
+		}, []string{low}},
+		{"cluster", newCluster(cheap, "web"), []string{low}},
+		{"unknown cluster", newCluster(minimal(), "wbe"), []string{"name is wbe, want a cluster of the environment"}},
+		{"scaling", func(s cdktf.TerraformStack) error {
+			rules := spec.Group{Min: 3, Max: 2, ScaleIn: spec.ScaleIn{Threshold: 48}}
+			_, err := scaling.New(s, "scaling", scaling.Config{Rules: rules})
+			return err
+		}, []string{"group is unset", "name is unset", "rules.min is 3, want at most", "rules.scale_in.threshold is 48, want at most 40"}},
+		{"rescue", func(s cdktf.TerraformStack) error {
+			_, err := scaling.NewRescue(s, "rescue", scaling.RescueConfig{})
+			return err
+		}, []string{"group is unset"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			stack := cdktf.NewTerraformStack(cdktf.Testing_App(nil), jsii.String("stack"))
+			err := test.build(stack)
+			if err == nil {
+				t.Fatal("got no error")
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("got %q, want %q in it", err, want)
+				}
+			}
+			if n := len(*stack.Node().Children()); n > 0 {
+				t.Errorf("%d children were added", n)
+			}
+		})
+	}
+}
