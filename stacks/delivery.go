@@ -1,0 +1,22 @@
+package stacks
+
+import (
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"github.com/tandem-iac/tandem/constructs/delivery"
+	"github.com/tandem-iac/tandem/spec"
+)
+
+// newDeliveryStack adds <environment>-delivery.
+func newDeliveryStack(app cdktf.App, env spec.Environment) (delivery.Delivery, error) {
+	stack := newStack(app, env, "delivery")
+	buckets, err := delivery.New(stack, "delivery", delivery.Config{Environment: env})
+	if err != nil {
+		return delivery.Delivery{}, wrap(stack, err)
+	}
+	addOutputs(stack,
+		output{"build_bucket", "Bucket of builds and setup scripts", string(buckets.Builds.Name)},
+		output{"access_log_bucket", "Bucket of the load balancers' access logs", string(buckets.AccessLogs.Name)},
+	)
+	return buckets, nil
+}

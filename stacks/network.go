@@ -1,0 +1,23 @@
+package stacks
+
+import (
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"github.com/tandem-iac/tandem/constructs/network"
+	"github.com/tandem-iac/tandem/spec"
+)
+
+// newNetworkStack adds <environment>-network. A network that exists already
+// needs no stack.
+func newNetworkStack(app cdktf.App, env spec.Environment) (network.Network, error) {
+	if env.Network.Existing != nil {
+		return network.New(app, "network", network.Config{Environment: env})
+	}
+	stack := newStack(app, env, "network")
+	net, err := network.New(stack, "network", network.Config{Environment: env})
+	if err != nil {
+		return network.Network{}, wrap(stack, err)
+	}
+	addOutputs(stack, output{"vpc_id", "VPC of the environment", string(net.VPC)})
+	return net, nil
+}

@@ -1,0 +1,94 @@
+// Package stacks turns the description of an environment into Terraform
+// stacks: <environment>-network, <environment>-delivery and
+// <environment>-<cluster> for each cluster.
+package stacks
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/provider"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"github.com/tandem-iac/tandem/spec"
+)
+
+// Build adds every stack of the environment to app. If the environment is
+// invalid it returns a check.Errors and adds nothing.
+//
+// Building starts a Node process through jsii, whose failures are panics; see
+// Synth for a way to receive them as errors.
+func Build(app cdktf.App, env spec.Environment) error {
+	env = env.WithDefaults()
+	if err := env.Validate(); err != nil {
+		return err
+	}
+	net, err := newNetworkStack(app, env)
+	if err != nil {
+		return err
+	}
+	buckets, err := newDeliveryStack(app, env)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(env.Clusters)) {
+		if err := newClusterStack(app, env, name, net, buckets); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newStack adds an empty stack with its provider and state.
+func newStack(app cdktf.App, env spec.Environment, part string) cdktf.TerraformStack {
+	name := env.Name + "-" + part
+	stack := cdktf.NewTerraformStack(app, &name)
+	tags := map[string]*string{"tandem:environment": &env.Name}
+	for key, value := range env.Tags {
+		tags[key] = &value
+	}
+	args := &provider.AwsProviderConfig{
+		Region:      &env.Region,
+		DefaultTags: []*provider.AwsProviderDefaultTags{{Tags: &tags}},
+	}
+	if env.Account != "" {
+		args.AllowedAccountIds = jsii.Strings(env.Account)
+	}
+	provider.NewAwsProvider(stack, jsii.String("aws"), args)
+	setBackend(stack, name, env.State)
+	return stack
+}
+
+// setBackend keeps the stack's state where the description says. The lock file
+// is an override: the bindings are older than the argument.
+func setBackend(stack cdktf.TerraformStack, name string, state spec.State) {
+	if s3 := state.S3; s3 != nil {
+		cdktf.NewS3Backend(stack, &cdktf.S3BackendConfig{
+			Bucket:  &s3.Bucket,
+			Region:  &s3.Region,
+			Key:     jsii.String(s3.Prefix + name + ".tfstate"),
+			Encrypt: jsii.Bool(true),
+		})
+		stack.AddOverride(jsii.String("terraform.backend.s3.use_lockfile"), true)
+		return
+	}
+	cdktf.NewLocalBackend(stack, &cdktf.LocalBackendConfig{
+		Path: jsii.String(state.Local + "/" + name + ".tfstate"),
+	})
+}
+
+// output is a value an operator reads with `terraform output`.
+type output struct{ name, description, value string }
+
+func addOutputs(stack cdktf.TerraformStack, outputs ...output) {
+	for _, o := range outputs {
+		cdktf.NewTerraformOutput(stack, &o.name, &cdktf.TerraformOutputConfig{Value: o.value, Description: &o.description})
+	}
+}
+
+// wrap says in which stack an error arose.
+func wrap(stack cdktf.TerraformStack, err error) error {
+	return fmt.Errorf("stack %s: %w", *stack.Node().Id(), err)
+}

@@ -1,0 +1,194 @@
+package stacks
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"github.com/tandem-iac/tandem/spec"
+)
+
+// Summary says what Synth wrote for one stack.
+type Summary struct {
+	// Stack is the stack's name.
+	Stack string
+	// Resources counts the resources Terraform will manage.
+	Resources int
+	// Change is new, changed, unchanged or, for a stack that is gone, removed.
+	Change string
+	// File holds the stack's Terraform.
+	File string
+}
+
+// Synth writes the Terraform of an environment into outDir, as cdktf does:
+// stacks/<stack>/cdk.tf.json and manifest.json. It either writes all or leaves
+// outDir as it was; what Terraform keeps beside the files stays. If the
+// environment is invalid it returns a check.Errors.
+func Synth(env spec.Environment, outDir string) ([]Summary, error) {
+	if os.Getenv("SYNTH_HCL_OUTPUT") == "true" { // set by cdktf synth --hcl
+		return nil, errors.New("cdktf writes HCL that Terraform cannot read where a string holds quotes, as policies do: synthesize JSON, without --hcl")
+	}
+	outDir, err := filepath.Abs(outDir)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(outDir), 0o777); err != nil {
+		return nil, err
+	}
+	work, err := os.MkdirTemp(filepath.Dir(outDir), "."+filepath.Base(outDir)+"-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(work)
+	if err := synthInto(env, work); err != nil {
+		return nil, err
+	}
+	return publish(work, outDir)
+}
+
+// synthInto turns the panics by which jsii reports errors into errors.
+func synthInto(env spec.Environment, dir string) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("synthesis: %s", firstLines(fmt.Sprint(r)))
+		}
+	}()
+	app := cdktf.NewApp(&cdktf.AppConfig{Outdir: &dir})
+	if err := Build(app, env); err != nil {
+		return err
+	}
+	app.Synth()
+	return nil
+}
+
+// firstLines drops what follows the message: the kernel's JavaScript stack.
+func firstLines(message string) string {
+	message, _, _ = strings.Cut(message, "\n    at ")
+	return strings.TrimSpace(message)
+}
+
+// manifest is cdktf's index of an output directory.
+type manifest struct {
+	Stacks map[string]struct {
+		Path         string   `json:"synthesizedStackPath"`
+		Dependencies []string `json:"dependencies"`
+	} `json:"stacks"`
+}
+
+// order lists the stacks as they can be deployed: what others need comes first.
+func (m manifest) order() []string {
+	names := slices.Sorted(maps.Keys(m.Stacks))
+	slices.SortStableFunc(names, func(a, b string) int {
+		return cmp.Compare(len(m.Stacks[a].Dependencies), len(m.Stacks[b].Dependencies))
+	})
+	return names
+}
+
+func readManifest(dir string) (manifest, error) {
+	var m manifest
+	data, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+	if err != nil {
+		return m, err
+	}
+	return m, json.Unmarshal(data, &m)
+}
+
+// publish moves a finished synthesis from work to outDir, the manifest last,
+// and takes away the Terraform of stacks that are gone.
+func publish(work, outDir string) ([]Summary, error) {
+	made, err := readManifest(work)
+	if err != nil {
+		return nil, err
+	}
+	before, err := readManifest(outDir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s is no output of an earlier run: %w", outDir, err)
+	}
+	var summaries []Summary
+	for _, name := range made.order() {
+		path := made.Stacks[name].Path
+		s, err := summarize(name, filepath.Join(work, path), filepath.Join(outDir, path))
+		if err != nil {
+			return nil, err
+		}
+		summaries = append(summaries, s)
+	}
+	for _, s := range summaries {
+		if err := moveAll(filepath.Join(work, filepath.Dir(made.Stacks[s.Stack].Path)), filepath.Dir(s.File)); err != nil {
+			return nil, err
+		}
+	}
+	if err := os.Rename(filepath.Join(work, "manifest.json"), filepath.Join(outDir, "manifest.json")); err != nil {
+		return nil, err
+	}
+	for _, name := range before.order() {
+		if _, kept := made.Stacks[name]; kept {
+			continue
+		}
+		file := filepath.Join(outDir, before.Stacks[name].Path)
+		if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+		summaries = append(summaries, Summary{Stack: name, Change: "removed", File: file})
+	}
+	return summaries, nil
+}
+
+// summarize compares a stack's new Terraform with what is there.
+func summarize(name, from, to string) (Summary, error) {
+	made, err := os.ReadFile(from)
+	if err != nil {
+		return Summary{}, err
+	}
+	change := "unchanged"
+	switch before, err := os.ReadFile(to); {
+	case errors.Is(err, os.ErrNotExist):
+		change = "new"
+	case err != nil:
+		return Summary{}, err
+	case string(before) != string(made):
+		change = "changed"
+	}
+	resources, err := countResources(made)
+	if err != nil {
+		return Summary{}, fmt.Errorf("stack %s: %w", name, err)
+	}
+	return Summary{Stack: name, Resources: resources, Change: change, File: to}, nil
+}
+
+// moveAll renames every file of one directory into another on the same file system.
+func moveAll(from, to string) error {
+	if err := os.MkdirAll(to, 0o777); err != nil {
+		return err
+	}
+	files, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if err := os.Rename(filepath.Join(from, file.Name()), filepath.Join(to, file.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func countResources(tfJSON []byte) (int, error) {
+	var config struct {
+		Resource map[string]map[string]json.RawMessage `json:"resource"`
+	}
+	err := json.Unmarshal(tfJSON, &config)
+	n := 0
+	for _, byName := range config.Resource {
+		n += len(byName)
+	}
+	return n, err
+}

@@ -1,0 +1,274 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/tandem-iac/tandem/internal/golden"
+	"github.com/tandem-iac/tandem/internal/tfgraph"
+	"github.com/tandem-iac/tandem/spec"
+	"github.com/tandem-iac/tandem/stacks"
+)
+
+// exampleOut is where the example environment is synthesized, once for all
+// tests, which only read it.
+var exampleOut = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "tandem-example-")
+	if err != nil {
+		return "", err
+	}
+	env, err := spec.Load("tandem.yaml")
+	if err != nil {
+		return "", err
+	}
+	_, err = stacks.Synth(env, dir)
+	return dir, err
+})
+
+// example returns the stacks of tandem.yaml by name.
+func example(t *testing.T) map[string]tfgraph.Stack {
+	t.Helper()
+	dir, err := exampleOut()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loadStacks(t, dir)
+}
+
+func loadStacks(t *testing.T, dir string) map[string]tfgraph.Stack {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "stacks", "*", "cdk.tf.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no stacks in %s: %v", dir, err)
+	}
+	byName := map[string]tfgraph.Stack{}
+	for _, file := range files {
+		stack, err := tfgraph.Load(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		byName[filepath.Base(filepath.Dir(file))] = stack
+	}
+	return byName
+}
+
+func TestSnapshots(t *testing.T) {
+	names := slices.Sorted(maps.Keys(example(t)))
+	if want := []string{"prod-delivery", "prod-dogmatix", "prod-network", "prod-obelix"}; !slices.Equal(names, want) {
+		t.Errorf("got stacks %v, want %v", names, want)
+	}
+	dir, _ := exampleOut()
+	for _, name := range names {
+		data, err := os.ReadFile(filepath.Join(dir, "stacks", name, "cdk.tf.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden.Equal(t, filepath.Join("testdata", "stacks", name+".json"), data)
+	}
+}
+
+func TestGraph(t *testing.T) {
+	all := example(t)
+	for name, stack := range all {
+		for _, err := range stack.Check(all) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestUserData reads user data as Terraform will hand it to a machine.
+func TestUserData(t *testing.T) {
+	const preamble = `export proxy="${PROXY:-http://proxy:3128}" # %{ a comment } \ $${x} }
+trap 'echo "${BASH_SOURCE[0]} failed"' ERR; f() { echo "${1}"; }`
+	env, err := spec.Load("tandem.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := env.Clusters["dogmatix"]
+	c.Bootstrap.Preamble = preamble
+	env.Clusters["dogmatix"] = c
+	dir := t.TempDir()
+	if _, err := stacks.Synth(env, dir); err != nil {
+		t.Fatal(err)
+	}
+	all := loadStacks(t, dir)
+	for _, err := range all["prod-dogmatix"].Check(all) {
+		t.Error(err)
+	}
+	for address, template := range all["prod-dogmatix"].Resources["aws_launch_template"] {
+		local, ok := strings.CutPrefix(template["user_data"].(string), "${base64encode(local.")
+		if !ok {
+			t.Fatalf("%s: user_data is %s", address, template["user_data"])
+		}
+		script, err := tfgraph.Template(all["prod-dogmatix"].Locals[strings.TrimSuffix(local, ")}")].(string))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(script, "\n"+preamble+"\n") {
+			t.Errorf("%s: the preamble does not arrive as it was written:\n%s", address, script)
+		}
+		if want := "s3://<data.terraform_remote_state.cross-stack-reference-input-prod-delivery.outputs."; !strings.Contains(script, want) {
+			t.Errorf("%s: no %s… in\n%s", address, want, script)
+		}
+		if len(script) > 16<<10 {
+			t.Errorf("%s: user data has %d bytes", address, len(script))
+		}
+		checkShell(t, script)
+	}
+}
+
+// checkShell has bash and shellcheck read a script.
+func checkShell(t *testing.T, script string) {
+	t.Helper()
+	for _, tool := range [][]string{{"bash", "-n", "-s"}, {"shellcheck", "--severity=warning", "-"}} {
+		cmd := exec.Command(tool[0], tool[1:]...)
+		cmd.Stdin = strings.NewReader(script)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", tool[0], err, out)
+		}
+	}
+}
+
+// TestOneMoreCluster is the everyday change: a third cluster touches nothing else.
+func TestOneMoreCluster(t *testing.T) {
+	data, err := os.ReadFile("tandem.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	third := `
+  getafix:
+    certificate_arn: arn:aws:acm:ap-southeast-1:123456789012:certificate/third
+    on_demand: {instance_type: t3.small}
+`
+	env, err := spec.Parse("tandem.yaml", append(bytes.Clone(data), third...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	example, err := exampleOut()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(dir, os.DirFS(example)); err != nil {
+		t.Fatal(err)
+	}
+	changes := func(summaries []stacks.Summary) string {
+		var list []string
+		for _, s := range summaries {
+			list = append(list, s.Stack+" "+s.Change)
+		}
+		return strings.Join(list, ", ")
+	}
+	summaries, err := stacks.Synth(env, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := changes(summaries), "prod-delivery unchanged, prod-network unchanged, prod-dogmatix unchanged, prod-getafix new, prod-obelix unchanged"; got != want {
+		t.Errorf("with a third cluster got %s, want %s", got, want)
+	}
+
+	// Terraform's own files stay where they are when the cluster goes again.
+	lock := filepath.Join(dir, "stacks", "prod-getafix", ".terraform.lock.hcl")
+	if err := os.WriteFile(lock, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	env, err = spec.Parse("tandem.yaml", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	summaries, err = stacks.Synth(env, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := changes(summaries), "prod-delivery unchanged, prod-network unchanged, prod-dogmatix unchanged, prod-obelix unchanged, prod-getafix removed"; got != want {
+		t.Errorf("without it got %s, want %s", got, want)
+	}
+	if _, err := os.Stat(lock); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestS3State keeps the state in a bucket, with a lock file beside it.
+func TestS3State(t *testing.T) {
+	env, err := spec.Load("tandem.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env.State = spec.State{S3: &spec.S3State{Bucket: "example-state"}}
+	env.Account = "123456789012"
+	dir := t.TempDir()
+	if _, err := stacks.Synth(env, dir); err != nil {
+		t.Fatal(err)
+	}
+	all := loadStacks(t, dir)
+	for name, stack := range all {
+		for _, err := range stack.Check(all) {
+			t.Errorf("%s: %v", name, err)
+		}
+		got, _ := json.Marshal(stack.Terraform["backend"])
+		want := `{"s3":{"bucket":"example-state","encrypt":true,"key":"tandem/` + name + `.tfstate","region":"ap-southeast-1","use_lockfile":true}}`
+		if string(got) != want {
+			t.Errorf("%s: backend is %s, want %s", name, got, want)
+		}
+	}
+}
+
+// TestTerraformReads has Terraform read every stack as far as it goes without
+// the provider: it loads the configuration and tells what it requires.
+func TestTerraformReads(t *testing.T) {
+	dir, err := exampleOut()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range example(t) {
+		data, err := os.ReadFile(filepath.Join(dir, "stacks", name, "cdk.tf.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		work := t.TempDir()
+		if err := os.WriteFile(filepath.Join(work, "cdk.tf.json"), withoutState(t, data), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		terraform(t, work, "get")
+		if out, want := terraform(t, work, "providers"), "provider[registry.terraform.io/hashicorp/aws] 5.99.1"; !strings.Contains(out, want) {
+			t.Errorf("%s: terraform providers prints\n%swant %s in it", name, out, want)
+		}
+	}
+}
+
+// withoutState takes away what makes Terraform ask for an `init` first.
+func withoutState(t *testing.T, stack []byte) []byte {
+	t.Helper()
+	var config map[string]map[string]any
+	if err := json.Unmarshal(stack, &config); err != nil {
+		t.Fatal(err)
+	}
+	delete(config["terraform"], "backend")
+	delete(config["data"], "terraform_remote_state")
+	data, err := json.Marshal(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func terraform(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("terraform", args...)
+	cmd.Dir = dir
+	// A configuration file of the user's is none of the test's business.
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "TF_") })
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("terraform %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
