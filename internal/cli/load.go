@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tandem-iac/tandem/spec"
+)
+
+const (
+	// defaultFile is the description that commands read where none is named.
+	defaultFile = "tandem.yaml"
+	// streamFile stands for standard input or output.
+	streamFile = "-"
+)
+
+// fileArg is the file among a command's arguments, or the default.
+func fileArg(args []string) string {
+	if len(args) == 0 {
+		return defaultFile
+	}
+	return args[0]
+}
+
+// completeFile offers YAML files for the one argument of a command.
+func completeFile(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+}
+
+// load reads the description in file, or on standard input. A file that
+// cannot be read is an inputError, one that breaks rules is check.Errors.
+func (a *app) load(ctx context.Context, file string) (spec.Environment, error) {
+	data, err := a.read(ctx, file)
+	var at *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && file == defaultFile:
+		return spec.Environment{}, inputError{err: fmt.Errorf("%s does not exist; 'tandem init' writes one", file)}
+	case errors.As(err, &at):
+		return spec.Environment{}, inputError{err: fmt.Errorf("%s: %w", displayName(file), at.Err)}
+	case err != nil:
+		return spec.Environment{}, fmt.Errorf("%s: %w", displayName(file), err)
+	}
+	return spec.Parse(displayName(file), data)
+}
+
+// read gives up when ctx ends: a pipe or a terminal may never come to an end.
+func (a *app) read(ctx context.Context, file string) ([]byte, error) {
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		if file == streamFile {
+			r.data, r.err = io.ReadAll(a.stdin)
+		} else {
+			r.data, r.err = os.ReadFile(file)
+		}
+		done <- r
+	}()
+	select {
+	case r := <-done:
+		return r.data, r.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+func displayName(file string) string {
+	if file == streamFile {
+		return "stdin"
+	}
+	return file
+}
+
+// summary is an environment in one line: "prod in eu-west-1, 1 cluster: web".
+func summary(env spec.Environment) string {
+	names := slices.Sorted(maps.Keys(env.Clusters))
+	noun := "clusters"
+	if len(names) == 1 {
+		noun = "cluster"
+	}
+	return fmt.Sprintf("%s in %s, %d %s: %s", env.Name, env.Region, len(names), noun, strings.Join(names, ", "))
+}

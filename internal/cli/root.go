@@ -1,0 +1,173 @@
+// Package cli is the command line of tandem: one file a subcommand, each with
+// a script in testdata/script that drives it as a user would.
+//
+//	Main → run → newRootCommand → newValidateCommand, newInitCommand, …
+//
+// A command gets its streams from app and its context from cobra, returns an
+// error and never exits. Errors become messages and exit codes in errors.go.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// app is all that commands may use of the process around them.
+type app struct {
+	stdin io.Reader
+	// stdout takes results. Commands print to it without looking at errors:
+	// run turns a failed write into a failed command.
+	stdout io.Writer
+	// stderr takes messages.
+	stderr io.Writer
+}
+
+// Main runs the command that the process was started with and returns its
+// exit code. The first interrupt cancels the command's context, the second
+// ends the process.
+func Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return run(ctx, os.Args[1:], app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr})
+}
+
+func run(ctx context.Context, args []string, a app) int {
+	out := &output{w: a.stdout}
+	a.stdout = out
+	root := newRootCommand(&a)
+	started := false
+	eachCommand(root, func(c *cobra.Command) {
+		if c.Args == nil {
+			c.Args = noArgs
+		}
+		noteStart(c, &started)
+	})
+	// Without arguments of its own, cobra would read the process's.
+	root.SetArgs(append([]string{}, args...))
+	cmd, err := root.ExecuteContextC(ctx)
+	switch {
+	case err != nil && !started: // cobra refused a flag or an argument
+		err = inputError{err: err, help: cmd.CommandPath()}
+	case err == nil:
+		err = out.err
+	}
+	report(a.stderr, err)
+	return exitCode(err)
+}
+
+func newRootCommand(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tandem",
+		Short: "Web clusters on AWS, on-demand and spot in tandem",
+		Long: `tandem checks and describes environments of web clusters on AWS, in which an
+on-demand and a spot Auto Scaling group work in tandem behind a load balancer.
+
+Exit codes: 0 fine, 1 failure, 2 the input is wrong.`,
+		SilenceErrors: true, // run reports them
+		SilenceUsage:  true,
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	root.AddCommand(
+		newInitCommand(a),
+		newSchemaCommand(a),
+		newValidateCommand(a),
+		newVersionCommand(a),
+	)
+	root.SetHelpCommand(newHelpCommand())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	eachCommand(root, func(c *cobra.Command) {
+		if c.HasSubCommands() {
+			refuseUnknown(c)
+		}
+	})
+	return root
+}
+
+// newHelpCommand replaces cobra's, which calls an unknown topic a success.
+func newHelpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Print the help of a command",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err == nil && len(rest) > 0 {
+				err = unknownCommand(about, rest)
+			}
+			if err != nil {
+				return inputError{err: err, help: about.CommandPath()}
+			}
+			return about.Help()
+		},
+	}
+}
+
+// refuseUnknown makes a command that only groups others print its help when
+// called alone, and refuse what is not one of them.
+func refuseUnknown(group *cobra.Command) {
+	group.DisableFlagsInUseLine = true
+	group.SuggestionsMinimumDistance = 2
+	group.Args = unknownCommand
+	group.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+}
+
+func unknownCommand(group *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	suggestion := ""
+	if near := group.SuggestionsFor(args[0]); len(near) > 0 {
+		suggestion = ", did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return fmt.Errorf("unknown command %q%s", args[0], suggestion)
+}
+
+func noArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unexpected argument %q", args[0])
+	}
+	return nil
+}
+
+// noteStart sets *started once cobra has accepted all flags and arguments.
+func noteStart(c *cobra.Command, started *bool) {
+	if body := c.RunE; body != nil {
+		c.RunE = func(cmd *cobra.Command, args []string) error {
+			*started = true
+			return body(cmd, args)
+		}
+	}
+}
+
+func eachCommand(c *cobra.Command, visit func(*cobra.Command)) {
+	visit(c)
+	for _, sub := range c.Commands() {
+		eachCommand(sub, visit)
+	}
+}
+
+// output remembers the first write that failed.
+type output struct {
+	w   io.Writer
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if err != nil && o.err == nil {
+		o.err = fmt.Errorf("standard output: %w", err)
+	}
+	return n, err
+}
