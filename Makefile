@@ -1,0 +1,63 @@
+SHELL = /bin/bash
+.DEFAULT_GOAL = help
+
+# What tests compare with is read by tests, so a cached result could be stale.
+TEST = go test -count=1
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: synth
+synth: versions ## Write the Terraform of tandem.yaml into cdktf.out
+	@go run .
+
+.PHONY: build
+build: versions ## Build the tandem command line into bin
+	go build -o bin/ ./cmd/...
+
+.PHONY: test
+test: versions node_modules tools ## Run every test
+	$(TEST) ./...
+
+.PHONY: test-pure
+test-pure: ## Run the tests that need nothing but Go
+	$(TEST) ./spec/... ./cmd/... ./internal/check ./internal/cli ./internal/iam ./internal/tfgraph ./internal/awsregion
+
+.PHONY: golden
+golden: node_modules ## Write what tests compare with anew; review the diff
+	UPDATE_GOLDEN=1 $(TEST) . ./constructs
+
+.PHONY: generate
+generate: ## Write the JSON Schema and docs/spec.md anew from the types
+	go generate ./...
+
+.PHONY: fuzz
+fuzz: ## Look for descriptions that break the parser, for a minute
+	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./spec
+
+.PHONY: lint
+lint: ## Run the linters of .golangci.yml and shellcheck
+	go tool -modfile=tools/go.mod golangci-lint run ./...
+	./scripts/need.sh shellcheck shellcheck
+	shellcheck instance/*.sh scripts/*.sh
+
+.PHONY: bench
+bench: versions ## Measure synth: time, memory, growth with clusters
+	go run ./internal/bench/synth
+
+.PHONY: versions
+versions:
+	@./scripts/versions.sh
+
+.PHONY: tools
+tools:
+	@./scripts/need.sh shellcheck shellcheck
+	@command -v terraform > /dev/null || { echo "terraform is missing: https://developer.hashicorp.com/terraform/install" >&2; exit 1; }
+
+# npm ci replaces the directory; the stamp says that it came to its end.
+.PHONY: node_modules
+node_modules: node_modules/.stamp
+node_modules/.stamp: package.json package-lock.json
+	npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
