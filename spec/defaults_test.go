@@ -2,6 +2,7 @@ package spec
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -189,5 +190,24 @@ func TestDuration(t *testing.T) {
 		if d, ok := ParseDuration(text); ok {
 			t.Errorf("%q is read as %s", text, d)
 		}
+	}
+}
+
+// TestGroup holds a group that is used without an environment around it.
+func TestGroup(t *testing.T) {
+	for _, monitoring := range []string{MonitoringDetailed, MonitoringBasic} {
+		if err := (Group{}).WithSpotDefaults(monitoring).Validate("rules", monitoring); err != nil {
+			t.Errorf("%s monitoring: %v", monitoring, err)
+		}
+	}
+	err := Group{Min: 5, Max: 4, Warmup: -1}.WithSpotDefaults(MonitoringDetailed).Validate("rules", MonitoringBasic)
+	want := strings.Join([]string{
+		"rules.min is 5, want at most max, which is 4",
+		"rules.scale_in.period is 1m, want a multiple of 5m, as often as basic monitoring publishes, or instance.monitoring detailed",
+		"rules.scale_out.spike.period is 1m, want a multiple of 5m, as often as basic monitoring publishes, or instance.monitoring detailed",
+		"rules.warmup is -1ns, not whole seconds, want 1s..3600s",
+	}, "\n")
+	if diff := cmp.Diff(want, fmt.Sprint(err)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

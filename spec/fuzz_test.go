@@ -82,6 +82,14 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestWindows reads what an editor on Windows writes.
+func TestWindows(t *testing.T) {
+	text := "\ufeff" + strings.ReplaceAll(smallest, "\n", "\r\n")
+	if _, err := Parse("tandem.yaml", []byte(text)); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestLoad reads a file, and tells where there is none to read.
 func TestLoad(t *testing.T) {
 	env, err := Load("../tandem.yaml")

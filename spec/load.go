@@ -71,7 +71,7 @@ func parse(name string, data []byte) (body ast.Node, err error) {
 	if len(data) > maxSize {
 		return nil, wholeFault(name, 1, 1, fmt.Sprintf("%d bytes", len(data)), fmt.Sprintf("at most %d", maxSize))
 	}
-	tokens := lexer.Tokenize(string(data))
+	tokens := lexer.Tokenize(strings.TrimPrefix(string(data), "\ufeff")) // as Windows editors begin a file
 	if deep := tooDeep(tokens); deep != nil {
 		return nil, wholeFault(name, deep.Line, deep.Column, fmt.Sprintf("more than %d levels deep", maxDepth), "fewer")
 	}

@@ -181,8 +181,11 @@ func (g Group) withDefaults(sustained, spike float64, published Duration) Group 
 	return g
 }
 
-// WithSpotDefaults returns the group with every unset field as a spot group has it.
-func (g Group) WithSpotDefaults() Group { return g.withDefaults(50, 85, publishes(MonitoringDetailed)) }
+// WithSpotDefaults returns the group with every unset field as a spot group has
+// it whose instances publish as often as monitoring says.
+func (g Group) WithSpotDefaults(monitoring string) Group {
+	return g.withDefaults(50, 85, publishes(monitoring))
+}
 
 // Validate reports every broken rule of a group on its own as a check.Errors
 // with paths below path. Monitoring is how often its instances publish.

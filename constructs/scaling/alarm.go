@@ -8,16 +8,14 @@ import (
 	"github.com/tandem-iac/tandem/spec"
 )
 
-// alarmConfig is an alarm on a group's average CPU that sets off one policy.
+// alarmConfig is what tells a group's alarms apart.
 type alarmConfig struct {
-	group       GroupName
 	name        string
 	description string
 	comparison  string // a CloudWatch comparison operator
 	threshold   float64
 	period      spec.Duration
 	evaluations int
-	action      *string // the policy's ARN
 }
 
 const (
@@ -25,17 +23,14 @@ const (
 	below     = "LessThanThreshold"
 )
 
-func newAlarm(scope constructs.Construct, cfg alarmConfig) {
-	cloudwatchmetricalarm.NewCloudwatchMetricAlarm(scope, jsii.String("alarm"), cfg.args())
-}
-
-func (cfg alarmConfig) args() *cloudwatchmetricalarm.CloudwatchMetricAlarmConfig {
-	return &cloudwatchmetricalarm.CloudwatchMetricAlarmConfig{
-		AlarmName:          &cfg.name,
+// newAlarm adds an alarm on the group's average CPU that sets off one policy.
+func newAlarm(scope constructs.Construct, group Config, policyARN *string, cfg alarmConfig) {
+	cloudwatchmetricalarm.NewCloudwatchMetricAlarm(scope, jsii.String("alarm"), &cloudwatchmetricalarm.CloudwatchMetricAlarmConfig{
+		AlarmName:          jsii.String(group.Name + "-" + cfg.name),
 		AlarmDescription:   &cfg.description,
 		Namespace:          jsii.String("AWS/EC2"),
 		MetricName:         jsii.String("CPUUtilization"),
-		Dimensions:         &map[string]*string{"AutoScalingGroupName": (*string)(&cfg.group)},
+		Dimensions:         &map[string]*string{"AutoScalingGroupName": (*string)(&group.Group)},
 		Statistic:          jsii.String("Average"),
 		ComparisonOperator: &cfg.comparison,
 		Threshold:          &cfg.threshold,
@@ -44,6 +39,6 @@ func (cfg alarmConfig) args() *cloudwatchmetricalarm.CloudwatchMetricAlarmConfig
 		// Silence is no reason to act: a low-CPU alarm that took it for a
 		// breach would scale in whenever data is late.
 		TreatMissingData: jsii.String("missing"),
-		AlarmActions:     &[]*string{cfg.action},
-	}
+		AlarmActions:     &[]*string{policyARN},
+	})
 }

@@ -18,15 +18,13 @@ func newSimpleScaleIn(scope constructs.Construct, name string, cfg Config) Polic
 	node := constructs.NewConstruct(scope, &name)
 	rule := cfg.Rules.ScaleIn
 	policy := autoscalingpolicy.NewAutoscalingPolicy(node, jsii.String("policy"), scaleInArgs(name, cfg.Group, rule)).Arn()
-	newAlarm(node, alarmConfig{
-		group:       cfg.Group,
-		name:        cfg.Name + "-" + name,
+	newAlarm(node, cfg, policy, alarmConfig{
+		name:        name,
 		description: fmt.Sprintf("CPU of %s below %s %%: removes instances", cfg.Name, decimal(rule.Threshold)),
 		comparison:  below,
 		threshold:   rule.Threshold,
 		period:      rule.Period,
 		evaluations: rule.EvaluationPeriods,
-		action:      policy,
 	})
 	return PolicyARN(*policy)
 }

@@ -22,15 +22,13 @@ var adjustmentTypes = map[string]string{
 func newStepScaleOut(scope constructs.Construct, name string, cfg Config, rule spec.StepPolicy) PolicyARN {
 	node := constructs.NewConstruct(scope, &name)
 	policy := autoscalingpolicy.NewAutoscalingPolicy(node, jsii.String("policy"), stepArgs(name, cfg.Group, rule)).Arn()
-	newAlarm(node, alarmConfig{
-		group:       cfg.Group,
-		name:        cfg.Name + "-" + name,
+	newAlarm(node, cfg, policy, alarmConfig{
+		name:        name,
 		description: fmt.Sprintf("CPU of %s at or above %s %% (%s): adds instances", cfg.Name, decimal(rule.Threshold), name),
 		comparison:  atOrAbove,
 		threshold:   rule.Threshold,
 		period:      rule.Period,
 		evaluations: rule.EvaluationPeriods,
-		action:      policy,
 	})
 	return PolicyARN(*policy)
 }

@@ -70,10 +70,10 @@ func New(scope constructs.Construct, id string, cfg Config) (Policies, error) {
 }
 
 func (cfg Config) withDefaults() Config {
-	cfg.Rules = cfg.Rules.WithSpotDefaults()
 	if cfg.Monitoring == "" {
 		cfg.Monitoring = spec.MonitoringDetailed
 	}
+	cfg.Rules = cfg.Rules.WithSpotDefaults(cfg.Monitoring)
 	return cfg
 }
 

@@ -87,13 +87,12 @@ func (s Stack) Check(others map[string]Stack) []error {
 			errs = append(errs, fmt.Errorf("%s: %w", address, err))
 		}
 		for _, r := range references {
-			target, declared := blocks[r.Target]
-			if !declared {
+			if _, declared := blocks[r.Target]; !declared {
 				errs = append(errs, fmt.Errorf("%s refers to %s, which is not declared", address, r.Target))
 				continue
 			}
 			edges[address] = append(edges[address], r.Target)
-			if err := checkRemote(target, r, others); err != nil {
+			if err := checkRemote(r, others); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", address, err))
 			}
 		}
@@ -106,7 +105,7 @@ func (s Stack) Check(others map[string]Stack) []error {
 
 // checkRemote requires that a reference to another stack's state reads an
 // output which that stack has.
-func checkRemote(target Block, r Reference, others map[string]Stack) error {
+func checkRemote(r Reference, others map[string]Stack) error {
 	name, ok := strings.CutPrefix(r.Target, "data.terraform_remote_state.cross-stack-reference-input-")
 	if !ok {
 		return nil
