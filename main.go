@@ -98,6 +98,7 @@ func printSummary(w io.Writer, summaries []stacks.Summary) {
 	for _, s := range summaries {
 		t.AppendRow(table.Row{s.Stack, s.Resources, s.Change, relative(s.File)})
 	}
+	t.SuppressTrailingSpaces()
 	fmt.Fprintln(w, t.Render())
 }
 

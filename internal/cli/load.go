@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,10 +24,11 @@ const (
 	streamFile = "-"
 )
 
-// fileArg is the file among a command's arguments, or the default.
+// fileArg is the file among a command's arguments, or the one that the app
+// reads: $TANDEM_SPEC, or the default.
 func fileArg(args []string) string {
 	if len(args) == 0 {
-		return defaultFile
+		return cmp.Or(os.Getenv("TANDEM_SPEC"), defaultFile)
 	}
 	return args[0]
 }
