@@ -43,7 +43,11 @@ lint: ## Run the linters of .golangci.yml and shellcheck
 	shellcheck instance/*.sh scripts/*.sh
 
 .PHONY: bench
-bench: versions ## Measure synth: time, memory, growth with clusters
+bench: versions ## Measure synth with 1, 10 and 50 clusters: time and memory
+	go run ./internal/bench/synth -growth
+
+.PHONY: bench-synth
+bench-synth: versions ## Measure synth against stock jsii and against JavaScript
 	go run ./internal/bench/synth
 
 .PHONY: versions

@@ -10,12 +10,22 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/tandem-iac/tandem/internal/fastsynth"
 	"github.com/tandem-iac/tandem/internal/golden"
 )
 
 func TestMain(m *testing.M) {
-	quietNode()
-	testscript.Main(m, map[string]func(){"app": main})
+	testscript.Main(synthesizing{m}, map[string]func(){"app": main})
+}
+
+// synthesizing prepares tests that synthesize in this process, and ends the
+// kernel after them.
+type synthesizing struct{ *testing.M }
+
+func (m synthesizing) Run() int {
+	fastsynth.Prepare(os.Stderr)
+	defer fastsynth.Close()
+	return m.M.Run()
 }
 
 // TestApp runs the app as its users do, as a process of its own.
@@ -24,7 +34,7 @@ func TestApp(t *testing.T) {
 		Dir:           filepath.Join("testdata", "script"),
 		UpdateScripts: os.Getenv("UPDATE_GOLDEN") == "1",
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("HOME", os.Getenv("HOME")) // where the jsii cache is
+			e.Setenv("HOME", os.Getenv("HOME")) // where the cache is
 			example, err := os.ReadFile("tandem.yaml")
 			if err != nil {
 				return err

@@ -4,18 +4,21 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
-	"github.com/aws/jsii-runtime-go"
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"github.com/tandem-iac/tandem/internal/check"
+	"github.com/tandem-iac/tandem/internal/fastsynth"
 	"github.com/tandem-iac/tandem/spec"
 	"github.com/tandem-iac/tandem/stacks"
 )
@@ -30,6 +33,9 @@ const (
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, stdout, stderr io.Writer) int {
+	defer fastsynth.Close() // linked bindings have unpacked a runtime by now
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	flags := flag.NewFlagSet("tandem", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	specFile := flags.String("spec", cmp.Or(os.Getenv("TANDEM_SPEC"), "tandem.yaml"), "the description to build; also $TANDEM_SPEC")
@@ -44,7 +50,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "tandem: unexpected argument %q; name the description with -spec\n", flags.Arg(0))
 		return exitInput
 	}
-	summaries, err := synth(*specFile, *outDir)
+	summaries, err := synth(ctx, *specFile, *outDir)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitCode(err)
@@ -53,13 +59,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return exitOK
 }
 
-func synth(specFile, outDir string) ([]stacks.Summary, error) {
+func synth(ctx context.Context, specFile, outDir string) ([]stacks.Summary, error) {
 	env, err := spec.Load(specFile)
 	if err != nil {
 		return nil, err
 	}
-	quietNode()
-	return stacks.Synth(env, outDir)
+	fastsynth.Prepare(os.Stderr)
+	return stacks.Synth(ctx, env, outDir)
 }
 
 // exitCode tells wrong input from a failure. A description that cannot be read
@@ -71,21 +77,6 @@ func exitCode(err error) int {
 		return exitInput
 	}
 	return exitFailure
-}
-
-// quietNode silences the jsii runtime's banners about the version of Node;
-// which versions work is in the README. The runtime has read the environment
-// by now, as packages were initialized, but started nothing: it is closed, and
-// the first call starts another.
-func quietNode() {
-	for name, value := range map[string]string{
-		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "18,19,20,21,22,23,24,25",
-		"JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION":  "1",
-		"JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION":    "1",
-	} {
-		os.Setenv(name, value)
-	}
-	jsii.Close()
 }
 
 func printSummary(w io.Writer, summaries []stacks.Summary) {

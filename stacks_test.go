@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"maps"
 	"os"
@@ -29,7 +30,7 @@ var exampleOut = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = stacks.Synth(env, dir)
+	_, err = stacks.Synth(context.Background(), env, dir)
 	return dir, err
 })
 
@@ -96,7 +97,7 @@ trap 'echo "${BASH_SOURCE[0]} failed"' ERR; f() { echo "${1}"; }`
 	c.Bootstrap.Preamble = preamble
 	env.Clusters["dogmatix"] = c
 	dir := t.TempDir()
-	if _, err := stacks.Synth(env, dir); err != nil {
+	if _, err := stacks.Synth(t.Context(), env, dir); err != nil {
 		t.Fatal(err)
 	}
 	all := loadStacks(t, dir)
@@ -167,7 +168,7 @@ func TestOneMoreCluster(t *testing.T) {
 		}
 		return strings.Join(list, ", ")
 	}
-	summaries, err := stacks.Synth(env, dir)
+	summaries, err := stacks.Synth(t.Context(), env, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +185,7 @@ func TestOneMoreCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	summaries, err = stacks.Synth(env, dir)
+	summaries, err = stacks.Synth(t.Context(), env, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +206,7 @@ func TestS3State(t *testing.T) {
 	env.State = spec.State{S3: &spec.S3State{Bucket: "example-state"}}
 	env.Account = "123456789012"
 	dir := t.TempDir()
-	if _, err := stacks.Synth(env, dir); err != nil {
+	if _, err := stacks.Synth(t.Context(), env, dir); err != nil {
 		t.Fatal(err)
 	}
 	all := loadStacks(t, dir)

@@ -5,6 +5,7 @@ package constructs_test
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,9 +18,17 @@ import (
 	"github.com/tandem-iac/tandem/constructs/delivery"
 	"github.com/tandem-iac/tandem/constructs/network"
 	"github.com/tandem-iac/tandem/constructs/scaling"
+	"github.com/tandem-iac/tandem/internal/fastsynth"
 	"github.com/tandem-iac/tandem/internal/golden"
 	"github.com/tandem-iac/tandem/spec"
 )
+
+func TestMain(m *testing.M) {
+	fastsynth.Prepare(os.Stderr)
+	code := m.Run()
+	fastsynth.Close()
+	os.Exit(code)
+}
 
 // minimal is the smallest environment that is valid.
 func minimal() spec.Environment {

@@ -1,6 +1,7 @@
 package stacks_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -14,7 +15,7 @@ func ExampleSynth() {
 	dir, _ := os.MkdirTemp("", "tandem-example-")
 	defer os.RemoveAll(dir)
 
-	made, err := stacks.Synth(spec.Environment{
+	made, err := stacks.Synth(context.Background(), spec.Environment{
 		Name:           "prod",
 		Region:         "ap-southeast-1",
 		OnDemandPrices: map[string]float64{"m4.large": 0.125},

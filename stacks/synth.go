@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,8 +32,10 @@ type Summary struct {
 // Synth writes the Terraform of an environment into outDir, as cdktf does:
 // stacks/<stack>/cdk.tf.json and manifest.json. It either writes all or leaves
 // outDir as it was; what Terraform keeps beside the files stays. If the
-// environment is invalid it returns a check.Errors.
-func Synth(env spec.Environment, outDir string) ([]Summary, error) {
+// environment is invalid it returns a check.Errors. When ctx ends first, the
+// kernel may be in the middle of a call, which goes on for as long as the
+// process does: do not synthesize again.
+func Synth(ctx context.Context, env spec.Environment, outDir string) ([]Summary, error) {
 	if os.Getenv("SYNTH_HCL_OUTPUT") == "true" { // set by cdktf synth --hcl
 		return nil, errors.New("cdktf writes HCL that Terraform cannot read where a string holds quotes, as policies do: synthesize JSON, without --hcl")
 	}
@@ -48,7 +51,14 @@ func Synth(env spec.Environment, outDir string) ([]Summary, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(work)
-	if err := synthInto(env, work); err != nil {
+	done := make(chan error, 1)
+	go func() { done <- synthInto(env, work) }()
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		err = errors.New("interrupted: the output is as it was")
+	}
+	if err != nil {
 		return nil, err
 	}
 	return publish(work, outDir)
