@@ -10,7 +10,7 @@ help: ## List the targets
 
 .PHONY: synth
 synth: versions ## Write the Terraform of tandem.yaml into cdktf.out
-	@go run .
+	@go build -o bin/app . && bin/app
 
 .PHONY: build
 build: versions ## Build the tandem command line into bin
@@ -26,7 +26,7 @@ test-pure: ## Run the tests that need nothing but Go
 
 .PHONY: golden
 golden: node_modules ## Write what tests compare with anew; review the diff
-	UPDATE_GOLDEN=1 $(TEST) . ./constructs ./spec
+	UPDATE_GOLDEN=1 $(TEST) . ./constructs ./spec ./internal/cli
 
 .PHONY: generate
 generate: ## Write the JSON Schema and docs/spec.md anew from the types
@@ -57,7 +57,6 @@ versions:
 .PHONY: tools
 tools:
 	@./scripts/need.sh shellcheck shellcheck
-	@command -v terraform > /dev/null || { echo "terraform is missing: https://developer.hashicorp.com/terraform/install" >&2; exit 1; }
 
 # npm ci replaces the directory; the stamp says that it came to its end.
 .PHONY: node_modules

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,14 +26,19 @@ type synthesizing struct{ *testing.M }
 func (m synthesizing) Run() int {
 	fastsynth.Prepare(os.Stderr)
 	defer fastsynth.Close()
+	var err error
+	if exampleDir, err = os.MkdirTemp("", "tandem-example-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(exampleDir)
 	return m.M.Run()
 }
 
 // TestApp runs the app as its users do, as a process of its own.
 func TestApp(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:           filepath.Join("testdata", "script"),
-		UpdateScripts: os.Getenv("UPDATE_GOLDEN") == "1",
+		Dir: filepath.Join("testdata", "script"),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", os.Getenv("HOME")) // where the cache is
 			example, err := os.ReadFile("tandem.yaml")

@@ -17,7 +17,6 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
-	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/fastsynth"
 	"github.com/tandem-iac/tandem/spec"
 	"github.com/tandem-iac/tandem/stacks"
@@ -36,6 +35,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	defer fastsynth.Close() // linked bindings have unpacked a runtime by now
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
 	flags := flag.NewFlagSet("tandem", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	specFile := flags.String("spec", cmp.Or(os.Getenv("TANDEM_SPEC"), "tandem.yaml"), "the description to build; also $TANDEM_SPEC")
@@ -50,36 +50,33 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "tandem: unexpected argument %q; name the description with -spec\n", flags.Arg(0))
 		return exitInput
 	}
-	summaries, err := synth(ctx, *specFile, *outDir)
+	if *outDir == "" {
+		fmt.Fprintln(stderr, "tandem: -out is empty; name a directory")
+		return exitInput
+	}
+	env, err := spec.Load(*specFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		fmt.Fprintf(stderr, "%s does not exist; name the description with -spec, or have `tandem init` write one\n", *specFile)
+		return exitInput
+	case err != nil:
+		fmt.Fprintln(stderr, err)
+		return exitInput
+	}
+	fastsynth.Prepare(stderr)
+	summaries, err := stacks.Synth(ctx, env, *outDir)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
-		return exitCode(err)
+		return exitFailure
 	}
-	printSummary(stdout, summaries)
+	if err := printSummary(stdout, summaries); err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitFailure
+	}
 	return exitOK
 }
 
-func synth(ctx context.Context, specFile, outDir string) ([]stacks.Summary, error) {
-	env, err := spec.Load(specFile)
-	if err != nil {
-		return nil, err
-	}
-	fastsynth.Prepare(os.Stderr)
-	return stacks.Synth(ctx, env, outDir)
-}
-
-// exitCode tells wrong input from a failure. A description that cannot be read
-// is wrong input, a directory that cannot be written a failure.
-func exitCode(err error) int {
-	var faults check.Errors
-	var pathError *fs.PathError
-	if errors.As(err, &faults) || errors.As(err, &pathError) && (pathError.Op == "open" || pathError.Op == "read") {
-		return exitInput
-	}
-	return exitFailure
-}
-
-func printSummary(w io.Writer, summaries []stacks.Summary) {
+func printSummary(w io.Writer, summaries []stacks.Summary) error {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.Style().Format.Header = 0
@@ -90,7 +87,8 @@ func printSummary(w io.Writer, summaries []stacks.Summary) {
 		t.AppendRow(table.Row{s.Stack, s.Resources, s.Change, relative(s.File)})
 	}
 	t.SuppressTrailingSpaces()
-	fmt.Fprintln(w, t.Render())
+	_, err := fmt.Fprintln(w, t.Render())
+	return err
 }
 
 // relative shortens a path for people, where it lies below the current directory.

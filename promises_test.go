@@ -19,14 +19,14 @@ func TestPromises(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := example(t)
-	for name, cluster := range env.Clusters {
+	for name := range env.Clusters {
 		stack := all["prod-"+name]
 		for promise, check := range map[string]func(t *testing.T, stack tfgraph.Stack){
 			"the load balancer alone is open, on 80 and 443": onlyLoadBalancerIsOpen,
-			"instances live in private subnets":              instancesArePrivate,
+			"instances live in private subnets":              func(t *testing.T, s tfgraph.Stack) { instancesArePrivate(t, s, all["prod-network"]) },
 			"scaling is left alone":                          scalingIsLeftAlone,
 			"launch templates are safe":                      launchTemplatesAreSafe,
-			"spot is bid for in one way":                     func(t *testing.T, s tfgraph.Stack) { spotIsBidFor(t, s, cluster, env.OnDemandPrices) },
+			"spot is bid for in one way":                     func(t *testing.T, s tfgraph.Stack) { spotIsBidFor(t, s, env.OnDemandPrices) },
 			"alarms watch the group they act on":             alarmsWatchTheirGroup,
 			"policies carry nothing the provider refuses":    policiesAreAccepted,
 			"steps have no gap":                              stepsHaveNoGap,
@@ -58,8 +58,9 @@ func onlyLoadBalancerIsOpen(t *testing.T, stack tfgraph.Stack) {
 	open := map[string]bool{}
 	for address, rule := range stack.Resources["aws_vpc_security_group_ingress_rule"] {
 		if rule["cidr_ipv4"] == nil && rule["cidr_ipv6"] == nil && rule["prefix_list_id"] == nil {
-			if rule["from_port"] != 80.0 || rule["to_port"] != 80.0 {
-				t.Errorf("%s lets in more than port 80: %v", address, rule)
+			source, _ := rule["referenced_security_group_id"].(string)
+			if rule["from_port"] != 80.0 || rule["to_port"] != 80.0 || source == "" || !strings.Contains(balancer, source) {
+				t.Errorf("%s lets in more than the load balancer on port 80: %v", address, rule)
 			}
 			continue
 		}
@@ -90,17 +91,40 @@ func only(t *testing.T, byName map[string]tfgraph.Block) tfgraph.Block {
 	return nil
 }
 
-func instancesArePrivate(t *testing.T, stack tfgraph.Stack) {
+// instancesArePrivate follows each subnet into the network's stack, to a route
+// table whose way out is a NAT gateway.
+func instancesArePrivate(t *testing.T, stack, network tfgraph.Stack) {
+	wayOut := func(reference any) string {
+		_, output, _ := strings.Cut(strings.TrimSuffix(reference.(string), "}"), ".outputs.")
+		subnet := network.Outputs[output]["value"]
+		name := strings.TrimSuffix(strings.TrimPrefix(fmt.Sprint(subnet), "${aws_subnet."), ".id}")
+		if network.Resources["aws_subnet"][name]["map_public_ip_on_launch"] == true {
+			return "public addresses"
+		}
+		for _, association := range network.Resources["aws_route_table_association"] {
+			if association["subnet_id"] != subnet {
+				continue
+			}
+			for _, route := range network.Resources["aws_route"] {
+				if route["route_table_id"] == association["route_table_id"] && route["nat_gateway_id"] != nil {
+					return "NAT"
+				} else if route["route_table_id"] == association["route_table_id"] && route["gateway_id"] != nil {
+					return "internet gateway"
+				}
+			}
+		}
+		return "nothing"
+	}
 	for address, group := range stack.Resources["aws_autoscaling_group"] {
 		for _, subnet := range group["vpc_zone_identifier"].([]any) {
-			if !strings.Contains(subnet.(string), "_private_") {
-				t.Errorf("%s is in %s", address, subnet)
+			if via := wayOut(subnet); via != "NAT" {
+				t.Errorf("%s is in %s, which leads out by %s", address, subnet, via)
 			}
 		}
 	}
 	for _, subnet := range only(t, stack.Resources["aws_lb"])["subnets"].([]any) {
-		if !strings.Contains(subnet.(string), "_public_") {
-			t.Errorf("the load balancer is in %s", subnet)
+		if via := wayOut(subnet); via != "internet gateway" {
+			t.Errorf("the load balancer is in %s, which leads out by %s", subnet, via)
 		}
 	}
 }
@@ -127,6 +151,9 @@ func scalingIsLeftAlone(t *testing.T, stack tfgraph.Stack) {
 }
 
 func launchTemplatesAreSafe(t *testing.T, stack tfgraph.Stack) {
+	if n := len(stack.Resources["aws_launch_template"]); n != 2 {
+		t.Errorf("got %d launch templates, want one a group", n)
+	}
 	for address, template := range stack.Resources["aws_launch_template"] {
 		metadata := list(template["metadata_options"])[0]
 		if metadata["http_tokens"] != "required" || metadata["http_endpoint"] != "enabled" {
@@ -161,7 +188,7 @@ func launchTemplatesAreSafe(t *testing.T, stack tfgraph.Stack) {
 	}
 }
 
-func spotIsBidFor(t *testing.T, stack tfgraph.Stack, cluster spec.Cluster, prices map[string]float64) {
+func spotIsBidFor(t *testing.T, stack tfgraph.Stack, prices map[string]float64) {
 	pairs := 0
 	for address, group := range stack.Resources["aws_autoscaling_group"] {
 		policy := list(group["mixed_instances_policy"])
@@ -177,9 +204,14 @@ func spotIsBidFor(t *testing.T, stack tfgraph.Stack, cluster spec.Cluster, price
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, instanceType := range cluster.Spot.InstanceTypes {
-			if !(bid > prices[instanceType]) {
-				t.Errorf("%s: the bid %v is not above the on-demand price %v of %s", address, bid, prices[instanceType], instanceType)
+		overrides := list(list(policy[0]["launch_template"])[0]["override"])
+		if len(overrides) == 0 {
+			t.Errorf("%s names no instance types", address)
+		}
+		for _, override := range overrides {
+			price, known := prices[override["instance_type"].(string)]
+			if !known || !(bid > price) {
+				t.Errorf("%s: the bid %v is not above the on-demand price %v of %s", address, bid, price, override["instance_type"])
 			}
 		}
 		if group["wait_for_capacity_timeout"] != "0" || group["ignore_failed_scaling_activities"] != true {
@@ -197,6 +229,9 @@ func alarmsWatchTheirGroup(t *testing.T, stack tfgraph.Stack) {
 	}
 	for address, alarm := range stack.Resources["aws_cloudwatch_metric_alarm"] {
 		watched := alarm["dimensions"].(map[string]any)["AutoScalingGroupName"]
+		if actions := alarm["alarm_actions"].([]any); len(actions) != 1 {
+			t.Errorf("%s has actions %v, want one", address, actions)
+		}
 		for _, action := range alarm["alarm_actions"].([]any) {
 			name := strings.TrimSuffix(strings.TrimPrefix(action.(string), "${aws_autoscaling_policy."), ".arn}")
 			policy, ok := stack.Resources["aws_autoscaling_policy"][name]
@@ -284,6 +319,9 @@ func roleIsNarrow(t *testing.T, stack tfgraph.Stack) {
 }
 
 func tlsIsModern(t *testing.T, stack tfgraph.Stack) {
+	if n := len(stack.Resources["aws_lb_listener"]); n != 2 {
+		t.Errorf("got %d listeners, want 80 and 443", n)
+	}
 	for address, listener := range stack.Resources["aws_lb_listener"] {
 		action := list(listener["default_action"])[0]
 		switch listener["port"] {

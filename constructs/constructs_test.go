@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/jsii-runtime-go"
+	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"github.com/tandem-iac/tandem/constructs/cluster"
@@ -135,23 +136,19 @@ func TestConstructs(t *testing.T) {
 		build func(stack cdktf.TerraformStack) error
 	}{
 		{"network/defaults", nil, func(s cdktf.TerraformStack) error {
-			_, err := network.New(s, "network", network.Config{Environment: minimal()})
+			_, err := network.New(s, "network", networkOf(minimal()))
 			return err
 		}},
 		{"network/everything", nil, func(s cdktf.TerraformStack) error {
-			_, err := network.New(s, "network", network.Config{Environment: everything()})
-			return err
-		}},
-		{"network/existing", nil, func(s cdktf.TerraformStack) error {
-			_, err := network.New(s, "network", network.Config{Environment: existingNetwork()})
+			_, err := network.New(s, "network", networkOf(everything()))
 			return err
 		}},
 		{"delivery/defaults", nil, func(s cdktf.TerraformStack) error {
-			_, err := delivery.New(s, "delivery", delivery.Config{Environment: minimal()})
+			_, err := delivery.New(s, "delivery", deliveryOf(minimal()))
 			return err
 		}},
 		{"delivery/everything", nil, func(s cdktf.TerraformStack) error {
-			_, err := delivery.New(s, "delivery", delivery.Config{Environment: everything()})
+			_, err := delivery.New(s, "delivery", deliveryOf(everything()))
 			return err
 		}},
 		{"scaling/defaults", nil, func(s cdktf.TerraformStack) error {
@@ -190,6 +187,14 @@ func TestConstructs(t *testing.T) {
 			}
 		})
 	}
+}
+
+func networkOf(env spec.Environment) network.Config {
+	return network.Config{Name: env.Name, Region: env.Region, Network: env.Network}
+}
+
+func deliveryOf(env spec.Environment) delivery.Config {
+	return delivery.Config{Name: env.Name, Region: env.Region, Account: env.Account, Delivery: env.Delivery}
 }
 
 func existingNetwork() spec.Environment {
@@ -277,11 +282,35 @@ func pick(doc document, types []string) document {
 	return picked
 }
 
+// TestExistingNetwork passes what exists through and adds nothing.
+func TestExistingNetwork(t *testing.T) {
+	stack := cdktf.NewTerraformStack(cdktf.Testing_App(nil), jsii.String("stack"))
+	got, err := network.New(stack, "network", networkOf(existingNetwork()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := network.Network{
+		VPC: "vpc-0123456789abcdef0", Key: "vpc-0123456789abcdef0",
+		PublicSubnets:  []network.SubnetID{"subnet-00000000000000001", "subnet-00000000000000002"},
+		PrivateSubnets: []network.SubnetID{"subnet-00000000000000003", "subnet-00000000000000004"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if n := len(*stack.Node().Children()); n > 0 {
+		t.Errorf("%d children were added", n)
+	}
+}
+
 func TestInvalidConfigsAddNothing(t *testing.T) {
 	cheap := minimal()
 	web := cheap.Clusters["web"]
 	web.Spot.MaxPrice = 0.09
 	cheap.Clusters["web"] = web
+	crowded := minimal()
+	crowded.Name = "Prod"
+	crowded.Network.PublicSubnets = []string{"10.0.0.0/24"}
+	crowded.Delivery.AccessLogDays = -1
 	const low = "clusters.web.spot.max_price is 0.09, want above the on-demand price 0.125"
 	for _, test := range []struct {
 		name  string
@@ -289,13 +318,13 @@ func TestInvalidConfigsAddNothing(t *testing.T) {
 		want  []string
 	}{
 		{"network", func(s cdktf.TerraformStack) error {
-			_, err := network.New(s, "network", network.Config{Environment: cheap})
+			_, err := network.New(s, "network", networkOf(crowded))
 			return err
-		}, []string{low}},
+		}, []string{"environment is \"Prod\"", "network.public_subnets is a list of 1"}},
 		{"delivery", func(s cdktf.TerraformStack) error {
-			_, err := delivery.New(s, "delivery", delivery.Config{Environment: cheap})
+			_, err := delivery.New(s, "delivery", deliveryOf(crowded))
 			return err
-		}, []string{low}},
+		}, []string{"environment is \"Prod\"", "delivery.access_log_days is -1"}},
 		{"cluster", newCluster(cheap, "web"), []string{low}},
 		{"unknown cluster", newCluster(minimal(), "wbe"), []string{"name is wbe, want a cluster of the environment"}},
 		{"scaling", func(s cdktf.TerraformStack) error {

@@ -4,6 +4,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/tandem-iac/tandem/internal/needs"
 )
 
 func example() UserDataConfig {
@@ -56,6 +58,7 @@ func TestSetup(t *testing.T) { shellcheck(t, string(Setup())) }
 
 func shellcheck(t *testing.T, script string) {
 	t.Helper()
+	needs.Tool(t, "shellcheck")
 	cmd := exec.Command("shellcheck", "-")
 	cmd.Stdin = strings.NewReader(script)
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -11,3 +11,4 @@ at_least() {
 
 at_least Go "$(go env GOVERSION 2> /dev/null | sed 's/^go//')" 1.26 https://go.dev/dl/
 at_least Node "$(node --version 2> /dev/null | sed 's/^v//')" 20 https://nodejs.org/
+command -v npm > /dev/null || { echo "npm is needed, which comes with Node: https://nodejs.org/" >&2; exit 1; }

@@ -6,11 +6,14 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
 	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/golden"
@@ -32,11 +35,17 @@ type badCase struct{ name, body string }
 
 // source is the whole YAML file.
 func (c badCase) source() string {
+	body := filler.ReplaceAllStringFunc(c.body, func(s string) string {
+		return strings.Repeat("#", atoi(filler.FindStringSubmatch(s)[1]))
+	})
 	if strings.HasSuffix(c.name, "(whole file)") {
-		return c.body
+		return body
 	}
-	return smallest + c.body
+	return smallest + body
 }
+
+// filler stands for what would be too long to read.
+var filler = regexp.MustCompile(`<(\d+) bytes>`)
 
 func (c badCase) faults() (faults check.Errors) {
 	_, err := Parse("tandem.yaml", []byte(c.source()))
@@ -160,18 +169,20 @@ func generalPath(path string) string {
 }
 
 // TestJSONSchema holds the schema against the example and the bad files: it
-// rejects what it can know, and nothing that Parse accepts.
+// rejects what it can know, and accepts the example and what only Parse knows
+// to be wrong.
 func TestJSONSchema(t *testing.T) {
 	compiled := compileSchema(t)
 	example, err := os.ReadFile("../tandem.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, accepted := range []string{string(example), smallest} {
+	for _, accepted := range []string{string(example), smallest, smallest + "tags: {Owner: }\n"} {
 		if err := validateSchema(compiled, accepted); err != nil {
 			t.Error(err)
 		}
 	}
+	testSyntax(t, compiled)
 	_, fields := badCases(t, fieldCases)
 	for _, c := range fields {
 		if validateSchema(compiled, c.source()) == nil {
@@ -184,6 +195,112 @@ func TestJSONSchema(t *testing.T) {
 			t.Errorf("%s: %s: %v", relationCases, c.name, err)
 		}
 	}
+}
+
+// structural is what a fault wants that has the wrong type.
+var structural = regexp.MustCompile(`^(a (map|list|string|number|whole number|duration)\b|true or false)`)
+
+// testSyntax finds each unknown key and wrong type in what the schema rejects.
+func testSyntax(t *testing.T, compiled *jsonschema.Schema) {
+	t.Helper()
+	_, cases := badCases(t, syntaxCases)
+	found := 0
+	for _, c := range cases {
+		var doc any
+		if err := yaml.Unmarshal([]byte(c.source()), &doc); err != nil {
+			continue // an editor shows that by itself
+		}
+		err := compiled.Validate(doc)
+		var rejected []string
+		if invalid := (*jsonschema.ValidationError)(nil); errors.As(err, &invalid) {
+			rejected = rejectedPaths(invalid)
+		}
+		for _, f := range c.faults() {
+			if f.Value != "an unknown key" && !structural.MatchString(f.Want) || strings.HasSuffix(f.Path, mergeKey) {
+				continue
+			}
+			if found++; !slices.Contains(rejected, strings.TrimPrefix(f.Path, wholeFile)) {
+				t.Errorf("%s: %s: the schema accepts %s: %v", syntaxCases, c.name, f.Path, err)
+			}
+		}
+	}
+	if found < 30 {
+		t.Errorf("only %d faults compared", found)
+	}
+}
+
+// rejectedPaths lists the fields that an error of the schema is about.
+func rejectedPaths(err *jsonschema.ValidationError) (paths []string) {
+	for _, cause := range err.Causes {
+		paths = append(paths, rejectedPaths(cause)...)
+	}
+	path := ""
+	for _, element := range err.InstanceLocation {
+		if i, notIndex := strconv.Atoi(element); notIndex == nil {
+			path = check.Index(path, i)
+		} else {
+			path = check.Join(path, element)
+		}
+	}
+	if unknown, ok := err.ErrorKind.(*kind.AdditionalProperties); ok {
+		for _, key := range unknown.Properties {
+			paths = append(paths, check.Join(path, key))
+		}
+	}
+	if len(err.Causes) == 0 {
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+// TestNulls proves that a key without a value is unset, to Parse and to the
+// schema, wherever it may be left out.
+func TestNulls(t *testing.T) {
+	compiled := compileSchema(t)
+	for _, p := range allProperties() {
+		if p.rule.required {
+			continue
+		}
+		var doc any
+		if err := yaml.Unmarshal([]byte(smallest+everythingSet), &doc); err != nil {
+			t.Fatal(err)
+		}
+		path := strings.Replace(p.path, "<name>", "web", 1)
+		if !setNull(doc, strings.Split(path, ".")) {
+			continue // the same type stands elsewhere too
+		}
+		text, err := yaml.Marshal(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Parse("tandem.yaml", text); err != nil {
+			t.Errorf("%s: %v", p.path, err)
+		}
+		if err := validateSchema(compiled, string(text)); err != nil {
+			t.Errorf("%s: %v", p.path, err)
+		}
+	}
+}
+
+// setNull writes null where keys lead, through maps that it adds and lists that
+// are there; false: one is not.
+func setNull(node any, keys []string) bool {
+	if list, ok := node.([]any); ok {
+		node = list[len(list)-1]
+	}
+	m := node.(map[string]any)
+	key, isList := strings.CutSuffix(keys[0], "[i]")
+	switch {
+	case len(keys) == 1:
+		m[key] = nil
+		return true
+	case m[key] != nil:
+	case isList:
+		return false
+	default:
+		m[key] = map[string]any{}
+	}
+	return setNull(m[key], keys[1:])
 }
 
 func compileSchema(t testing.TB) *jsonschema.Schema {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tandem-iac/tandem/internal/check"
+	"github.com/tandem-iac/tandem/internal/awsregion"
 )
 
 // Cluster is a web cluster: a load balancer before a pair of Auto Scaling
@@ -18,7 +18,7 @@ type Cluster struct {
 	// Playbook names the artifact that configures them. Default: <service>-playbook.
 	Playbook string `yaml:"playbook,omitempty" format:"name"`
 	// CertificateARN is the ACM certificate of the HTTPS listener, in the
-	// environment's region. Required.
+	// environment's region and account. Required.
 	CertificateARN string `yaml:"certificate_arn" required:"true" format:"certificate"`
 	// LoadBalancer is the public face.
 	LoadBalancer LoadBalancer `yaml:"load_balancer,omitempty"`
@@ -118,8 +118,8 @@ type AMI struct {
 
 // AMIFilter matches images by owner and name.
 type AMIFilter struct {
-	// Owner is self, amazon, aws-marketplace or an account id: an image of
-	// anybody's could match otherwise. Required.
+	// Owner is whose images match: self, amazon, aws-marketplace or an account
+	// id. Anybody's could otherwise. Required.
 	Owner string `yaml:"owner" required:"true" format:"ami_owner"`
 	// Name is the image's name; * and ? are wildcards. Required.
 	Name string `yaml:"name" required:"true" format:"ami_name"`
@@ -221,6 +221,15 @@ func (i Instance) withDefaults(instanceType string) Instance {
 // https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html
 var graviton = regexp.MustCompile(`^(a1|[a-z]+[0-9]+[a-z]*g[a-z]*)\.`)
 
+// Architecture is the processor architecture of the cluster's instances, as EC2
+// names it: x86_64 or arm64. Call WithDefaults before it.
+func (c Cluster) Architecture() string {
+	if isARM(c.OnDemand.InstanceType) {
+		return "arm64"
+	}
+	return "x86_64"
+}
+
 func isARM(instanceType string) bool { return graviton.MatchString(instanceType) }
 
 // reservedNames are the stacks of an environment beside its clusters'.
@@ -233,45 +242,61 @@ type clusterContext struct {
 	environment Environment
 }
 
-func (c Cluster) validate(faults *check.Errors, ctx clusterContext) {
+func (c Cluster) validate(faults *relations, ctx clusterContext) {
 	ctx.checkName(faults)
-	if m := formats["certificate"].pattern.FindStringSubmatch(c.CertificateARN); m != nil {
-		region := ctx.environment.Region
-		faults.Require(region == "" || m[1] == region, ctx.path+".certificate_arn", quote(c.CertificateARN),
-			"a certificate of the load balancer's region, "+region)
-	}
-	faults.Require(c.Playbook == "" || c.Playbook != c.Service, ctx.path+".playbook", quote(c.Playbook), "another artifact than service")
+	c.validateCertificate(faults, ctx)
+	faults.Require(c.Playbook == "" || c.Playbook != c.Service, ctx.path+".playbook", quote(c.Playbook), "another artifact than service",
+		ctx.path+".service")
 	c.TargetGroup.validate(faults, ctx.path+".target_group")
 	c.Instance.AMI.validate(faults, ctx.path+".instance.ami")
 	faults.Require(len(c.Bootstrap.Preamble) <= maxPreamble, ctx.path+".bootstrap.preamble",
 		fmt.Sprintf("%d bytes", len(c.Bootstrap.Preamble)), fmt.Sprintf("at most %d, so that user data stays within 16 KiB", maxPreamble))
 	faults.Require(c.Bootstrap.SetupKey == "" || c.Bootstrap.SetupSHA256 != "", ctx.path+".bootstrap.setup_sha256", "",
-		"the SHA-256 of the script at setup_key")
+		"the SHA-256 of the script at setup_key", ctx.path+".bootstrap.setup_key")
 	c.validateDrain(faults, ctx.path)
 	c.validateGroups(faults, ctx)
 }
 
-func (ctx clusterContext) checkName(faults *check.Errors) {
+// validateCertificate keeps the certificate where the load balancer can use it.
+func (c Cluster) validateCertificate(faults *relations, ctx clusterContext) {
+	m := formats["certificate"].pattern.FindStringSubmatch(c.CertificateARN)
+	if m == nil {
+		return // the format rule has reported it
+	}
+	path, value := ctx.path+".certificate_arn", quote(c.CertificateARN)
+	region, account := ctx.environment.Region, ctx.environment.Account
+	switch partition := awsregion.Partition(region); {
+	case !isRegion(region): // reported
+	case m[2] != region:
+		faults.Add(path, value, "a certificate of the load balancer's region, "+region)
+	case m[1] != partition:
+		faults.Add(path, value, fmt.Sprintf("an ARN that begins with arn:%s:, as all in %s", partition, region))
+	}
+	faults.Require(account == "" || m[3] == account, path, value, "a certificate of the account, "+account, "account")
+}
+
+func (ctx clusterContext) checkName(faults *relations) {
 	full := ctx.environment.Name + "-" + ctx.name
 	faults.Require(len(full) <= maxName, ctx.path, fmt.Sprintf("%d characters long as %s", len(full), full),
-		fmt.Sprintf("at most %d, as for a load balancer's name", maxName))
+		fmt.Sprintf("at most %d, as for a load balancer's name", maxName), "environment")
 	faults.Require(!slices.Contains(reservedNames, ctx.name), ctx.path, quote(ctx.name),
 		"a name other than "+strings.Join(reservedNames, ", ")+", which are stacks of the environment")
 }
 
-func (t TargetGroup) validate(faults *check.Errors, path string) {
+func (t TargetGroup) validate(faults *relations, path string) {
 	slow := t.SlowStart
 	faults.Require(slow == 0 || slow >= Duration(30*time.Second), path+".slow_start", slow.String(), "0s or 30s..900s")
 	h := t.HealthCheck
-	faults.Require(h.Timeout < h.Interval, path+".health_check.timeout", h.Timeout.String(), "below the interval "+h.Interval.String())
+	faults.Require(h.Timeout < h.Interval, path+".health_check.timeout", h.Timeout.String(), "below the interval "+h.Interval.String(),
+		path+".health_check.interval")
 }
 
-func (a AMI) validate(faults *check.Errors, path string) {
+func (a AMI) validate(faults *relations, path string) {
 	const want = "unset, because %s is set: an image is chosen in one way"
 	if a.ID != "" {
-		faults.Require(a.SSMParameter == "", path+".ssm_parameter", quote(a.SSMParameter), fmt.Sprintf(want, "id"))
-		faults.Require(a.Filter == nil, path+".filter", "set", fmt.Sprintf(want, "id"))
+		faults.Require(a.SSMParameter == "", path+".ssm_parameter", quote(a.SSMParameter), fmt.Sprintf(want, "id"), path+".id")
+		faults.Require(a.Filter == nil, path+".filter", "set", fmt.Sprintf(want, "id"), path+".id")
 	} else if a.SSMParameter != "" {
-		faults.Require(a.Filter == nil, path+".filter", "set", fmt.Sprintf(want, "ssm_parameter"))
+		faults.Require(a.Filter == nil, path+".filter", "set", fmt.Sprintf(want, "ssm_parameter"), path+".ssm_parameter")
 	}
 }

@@ -27,6 +27,9 @@ type decoder struct {
 	nodes int
 }
 
+// mergeKey is YAML's key for the keys of another map.
+const mergeKey = "<<"
+
 // maxNodes bounds what the aliases of a small file can expand to.
 const maxNodes = 100_000
 
@@ -60,14 +63,15 @@ func (d *decoder) fault(path, value, want string) {
 // parent cuts the last element off a path.
 func parent(path string) string { return path[:max(0, strings.LastIndexAny(path, ".["))] }
 
-// failed reports whether path, or something around it, has a fault already.
+// failed reports whether path, or something around it, has a fault already. A
+// merge key that has one may have brought anything.
 func (d *decoder) failed(path string) bool {
 	for ; path != ""; path = parent(path) {
-		if d.broken[path] {
+		if d.broken[path] || d.broken[check.Join(path, mergeKey)] {
 			return true
 		}
 	}
-	return d.broken[wholeFile]
+	return d.broken[wholeFile] || d.broken[mergeKey]
 }
 
 // place puts file and position into faults; what is unset stands where the

@@ -179,6 +179,86 @@ func TestValidateGo(t *testing.T) {
 	}
 }
 
+// TestValidateGoOnce tells of a broken value once, and not of its relations.
+func TestValidateGoOnce(t *testing.T) {
+	env := goBuilt()
+	env.Region = "it's"
+	web := env.Clusters["web"]
+	web.Spot.Min, web.Spot.Max = 2, -5
+	web.Spot.ScaleOut.Sustained.Threshold = math.NaN()
+	web.Drain.APICalls = Duration(time.Hour)
+	env.Clusters["web"] = web
+	got := env.WithDefaults().Validate()
+	want := strings.Join([]string{
+		`clusters.web.drain.api_calls is 1h, want 1s..60s`,
+		`clusters.web.spot.max is -5, want 1..1000`,
+		`clusters.web.spot.scale_out.sustained.threshold is NaN, want 1..100`,
+		`region is "it's", want a region such as ap-southeast-1`,
+	}, "\n")
+	if diff := cmp.Diff(want, fmt.Sprint(got)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestParts holds the parts of an environment that can be used without one: as
+// they are by default, and what is told of those that break a rule.
+func TestParts(t *testing.T) {
+	subnet := func(i int) string { return fmt.Sprintf("subnet-0123456789abcde%02x", i) }
+	for _, c := range []struct {
+		name string
+		got  error
+		want string
+	}{
+		{"network", Network{}.WithDefaults("eu-west-1").Validate("eu-west-1"), ""},
+		{"network of a region without defaults", Network{AvailabilityZones: []string{"us-west-1a", "us-west-1c"}}.WithDefaults("us-west-1").Validate("us-west-1"), ""},
+		{"network rules", Network{NAT: "none", CIDR: "10.0.0.0/20"}.WithDefaults("us-west-1").Validate("us-west-1"),
+			`network.availability_zones is unset, want the zones of your account in us-west-1, where many lack one, such as [us-west-1a, us-west-1c]
+network.cidr is "10.0.0.0/20", want a prefix of /16 to /19, or public_subnets and private_subnets beside it
+network.nat is "none", want one of per_az, single`},
+		{"network of a broken region", Network{}.WithDefaults("it's").Validate("it's"), ""},
+		{"existing network", Network{Existing: &ExistingNetwork{
+			VPC: "vpc-0123456789abcdef0", PublicSubnets: []string{subnet(0), subnet(1)}, PrivateSubnets: []string{subnet(1), subnet(2)},
+		}}.WithDefaults("us-west-1").Validate("us-west-1"),
+			`network.existing.private_subnet_ids[0] is "subnet-0123456789abcde01", want another subnet than network.existing.public_subnet_ids[1]`},
+		{"delivery", Delivery{}.WithDefaults().Validate(), ""},
+		{"delivery rules", Delivery{BuildBucket: "builds", AccessLogBucket: "builds", AccessLogDays: -1}.WithDefaults().Validate(),
+			`delivery.access_log_bucket is "builds", want another bucket than build_bucket
+delivery.access_log_days is -1, want 1..3650`},
+		{"identity", ValidateIdentity("prod", "eu-west-1"), ""},
+		{"identity rules", ValidateIdentity("internal-1", ""),
+			`environment is "internal-1", want ` + formats["environment"].want + `
+region is unset, want a region such as ap-southeast-1`},
+	} {
+		got := ""
+		if c.got != nil {
+			got = c.got.Error()
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+	}
+}
+
+// TestStateOfTwoRegions keeps the states of one name in two regions apart.
+func TestStateOfTwoRegions(t *testing.T) {
+	seen := map[string]string{}
+	for _, region := range []string{"eu-west-1", "eu-central-1"} {
+		env := goBuilt()
+		env.Region = region
+		local := env.WithDefaults().State.Local
+		env.State.S3 = &S3State{Bucket: "example", Region: "eu-west-1"}
+		for _, place := range []string{local, env.WithDefaults().State.S3.Prefix} {
+			if other := seen[place]; other != "" {
+				t.Errorf("%s is the state of %s and of %s", place, other, region)
+			}
+			seen[place] = region
+		}
+	}
+	if seen[DefaultLocalState("eu-west-1")] == "" || seen["tandem/eu-west-1/"] == "" {
+		t.Errorf("unexpected places: %v", seen)
+	}
+}
+
 // TestDuration holds what durations read and write.
 func TestDuration(t *testing.T) {
 	for text, want := range map[string]string{"0s": "0s", "90s": "90s", "120s": "2m", "1h30m": "90m", "1h": "1h", "3601s": "3601s"} {

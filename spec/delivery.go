@@ -18,23 +18,25 @@ type Delivery struct {
 	NoncurrentDays int `yaml:"noncurrent_days,omitempty" range:"1..3650"`
 }
 
-func (d Delivery) withDefaults() Delivery {
+// WithDefaults returns the delivery with every unset field that has a default
+// filled in.
+func (d Delivery) WithDefaults() Delivery {
 	setDefault(&d.AccessLogDays, 90)
 	setDefault(&d.NoncurrentDays, 30)
 	return d
 }
 
-// validate keeps the buckets that tandem makes apart from each other and from
-// the one of the state, which exists already.
-func (d Delivery) validate(faults *check.Errors, state State) {
-	const path = "delivery.access_log_bucket"
-	faults.Require(d.AccessLogBucket == "" || d.AccessLogBucket != d.BuildBucket, path, quote(d.AccessLogBucket),
-		"another bucket than build_bucket")
-	if state.S3 == nil {
-		return
-	}
-	const want = "another bucket than state.s3.bucket, which exists already"
-	taken := state.S3.Bucket
-	faults.Require(d.BuildBucket == "" || d.BuildBucket != taken, "delivery.build_bucket", quote(d.BuildBucket), want)
-	faults.Require(d.AccessLogBucket == "" || d.AccessLogBucket != taken, path, quote(d.AccessLogBucket), want)
+// Validate reports every broken rule of a delivery on its own as a
+// check.Errors with paths below delivery.
+func (d Delivery) Validate() error {
+	var tags check.Errors
+	var rules relations
+	checkTags(&tags, "delivery", d)
+	d.validate(&rules)
+	return joined(tags, rules, nothingBroken).Err()
+}
+
+func (d Delivery) validate(faults *relations) {
+	faults.Require(d.AccessLogBucket == "" || d.AccessLogBucket != d.BuildBucket, "delivery.access_log_bucket", quote(d.AccessLogBucket),
+		"another bucket than build_bucket", "delivery.build_bucket")
 }

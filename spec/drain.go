@@ -43,7 +43,7 @@ func (d Drain) withDefaults() Drain {
 // validateDrain proves that detection, API calls, draining, hooks and flush
 // fit into a spot interruption notice. It blames the part that exceeds its
 // default the most.
-func (c Cluster) validateDrain(faults *check.Errors, path string) {
+func (c Cluster) validateDrain(faults *relations, path string) {
 	delay := TargetGroup{}.withDefaults().DeregistrationDelay
 	defaults := Drain{}.withDefaults()
 	parts := []struct {
@@ -57,15 +57,17 @@ func (c Cluster) validateDrain(faults *check.Errors, path string) {
 		{"drain.flush", c.Drain.Flush, defaults.Flush},
 	}
 	var total Duration
+	var paths []string
 	worst := parts[0]
 	for _, part := range parts {
 		total += part.value
+		paths = append(paths, check.Join(path, part.path))
 		if part.value-part.initial > worst.value-worst.initial {
 			worst = part
 		}
 	}
 	if total <= SpotNotice {
-		c.validateHeartbeat(faults, path+".drain.heartbeat")
+		c.validateHeartbeat(faults, path)
 		return
 	}
 	others := total - worst.value
@@ -73,17 +75,19 @@ func (c Cluster) validateDrain(faults *check.Errors, path string) {
 	if others >= SpotNotice {
 		want = fmt.Sprintf("less: a drain takes %s in all, and a spot notice leaves %s", total, SpotNotice)
 	}
-	faults.Add(check.Join(path, worst.path), worst.value.String(), want)
+	faults.Add(check.Join(path, worst.path), worst.value.String(), want, paths...)
 }
 
 // validateHeartbeat keeps the lifecycle hook as long as the drain it waits for
 // and shorter than the cooldowns it would stretch.
-func (c Cluster) validateHeartbeat(faults *check.Errors, path string) {
-	heartbeat := c.Drain.Heartbeat
+func (c Cluster) validateHeartbeat(faults *relations, path string) {
+	at, heartbeat := path+".drain.heartbeat", c.Drain.Heartbeat
 	drain := c.TargetGroup.DeregistrationDelay + c.Drain.Hooks + c.Drain.Flush
-	faults.Require(heartbeat >= drain, path, heartbeat.String(),
-		fmt.Sprintf("at least %s: the deregistration delay, hooks and flush together", drain))
+	faults.Require(heartbeat >= drain, at, heartbeat.String(),
+		fmt.Sprintf("at least %s: the deregistration delay, hooks and flush together", drain),
+		path+".target_group.deregistration_delay", path+".drain.hooks", path+".drain.flush")
 	shortest := slices.MinFunc(c.groups(), func(a, b namedGroup) int { return cmp.Compare(a.ScaleIn.Cooldown, b.ScaleIn.Cooldown) })
-	faults.Require(heartbeat < shortest.ScaleIn.Cooldown, path, heartbeat.String(),
-		fmt.Sprintf("below %s.scale_in.cooldown, which is %s: a waiting hook blocks scale-in", shortest.name, shortest.ScaleIn.Cooldown))
+	cooldown := shortest.name + ".scale_in.cooldown"
+	faults.Require(heartbeat < shortest.ScaleIn.Cooldown, at, heartbeat.String(),
+		fmt.Sprintf("below %s, which is %s: a waiting hook blocks scale-in", cooldown, shortest.ScaleIn.Cooldown), check.Join(path, cooldown))
 }

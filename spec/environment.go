@@ -19,6 +19,7 @@ package spec
 
 import (
 	"maps"
+	"path"
 
 	"github.com/tandem-iac/tandem/internal/check"
 )
@@ -55,7 +56,7 @@ type Environment struct {
 type State struct {
 	// Local is a directory for one state file a stack, relative to the
 	// directory Terraform runs in, <output>/stacks/<stack>. Default:
-	// ../../../state, beside the output directory, unless s3 is set.
+	// ../../../state/<region>, beside the output directory, unless s3 is set.
 	Local string `yaml:"local,omitempty" format:"directory"`
 	// S3 keeps the state in a bucket that exists already, with a lock file
 	// beside it (https://developer.hashicorp.com/terraform/language/backend/s3).
@@ -68,19 +69,21 @@ type S3State struct {
 	Bucket string `yaml:"bucket" required:"true" format:"bucket"`
 	// Region is the bucket's region. Default: the environment's.
 	Region string `yaml:"region,omitempty" format:"region"`
-	// Prefix is put before <stack>.tfstate. Default: tandem/.
+	// Prefix is put before <stack>.tfstate, whose name has no region. Default:
+	// tandem/<environment's region>/.
 	Prefix string `yaml:"prefix,omitempty" format:"key"`
 }
 
-// DefaultLocalState is State.Local where nothing is set.
-const DefaultLocalState = "../../../state"
+// DefaultLocalState is State.Local where nothing is set: a directory of the
+// region's own, as stacks of one name in two regions are two.
+func DefaultLocalState(region string) string { return path.Join("../../../state", region) }
 
 // WithDefaults returns the environment with every unset field that has a
 // default filled in. The receiver and what it points to stay as they are.
 func (e Environment) WithDefaults() Environment {
 	e.State = e.State.withDefaults(e.Region)
-	e.Network = e.Network.withDefaults(e.Region)
-	e.Delivery = e.Delivery.withDefaults()
+	e.Network = e.Network.WithDefaults(e.Region)
+	e.Delivery = e.Delivery.WithDefaults()
 	e.Clusters = maps.Clone(e.Clusters)
 	for name, c := range e.Clusters {
 		e.Clusters[name] = c.withDefaults(name, e.OnDemandPrices)
@@ -89,32 +92,64 @@ func (e Environment) WithDefaults() Environment {
 }
 
 func (s State) withDefaults(region string) State {
+	if !isRegion(region) { // or else its fault would be told twice
+		region = ""
+	}
 	if s.S3 != nil {
 		s3 := *s.S3
 		setDefault(&s3.Region, region)
-		setDefault(&s3.Prefix, "tandem/")
+		setDefault(&s3.Prefix, path.Join("tandem", region)+"/")
 		s.S3 = &s3
 		return s
 	}
-	setDefault(&s.Local, DefaultLocalState)
+	setDefault(&s.Local, DefaultLocalState(region))
 	return s
+}
+
+// validate keeps the state in one place, and that apart from the buckets that
+// tandem makes.
+func (s State) validate(faults *relations, d Delivery) {
+	if s.S3 == nil {
+		return
+	}
+	faults.Require(s.Local == "", "state.local", quote(s.Local), "unset, because state.s3 is set", "state.s3")
+	for _, made := range []struct{ path, name string }{
+		{"delivery.build_bucket", d.BuildBucket},
+		{"delivery.access_log_bucket", d.AccessLogBucket},
+	} {
+		faults.Require(made.name == "" || made.name != s.S3.Bucket, made.path, quote(made.name),
+			"another bucket than state.s3.bucket, which exists already", "state.s3.bucket")
+	}
 }
 
 // Validate reports every broken rule as one check.Errors, or nil. It looks at
 // the fields as they are: call WithDefaults before it.
-func (e Environment) Validate() error {
-	var tags, relations check.Errors
+func (e Environment) Validate() error { return e.faults(nothingBroken).Err() }
+
+// faults are those of Validate, but for what broken tells of already.
+func (e Environment) faults(broken func(path string) bool) check.Errors {
+	var tags check.Errors
+	var rules relations
 	checkTags(&tags, "", e)
-	e.validate(&relations)
-	return joined(tags, relations).Err()
+	e.validate(&rules)
+	return joined(tags, rules, broken)
 }
 
-func (e Environment) validate(faults *check.Errors) {
-	if e.State.S3 != nil && e.State.Local != "" {
-		faults.Add("state.local", quote(e.State.Local), "unset, because state.s3 is set")
+// ValidateIdentity reports a name and a region that no environment may have,
+// as a check.Errors with the paths environment and region.
+func ValidateIdentity(name, region string) error {
+	var faults check.Errors
+	for _, field := range []struct{ path, value string }{{"environment", name}, {"region", region}} {
+		rule := formats[field.path] // each has a format of its own
+		faults.Require(rule.matches(field.value), field.path, quote(field.value), rule.want)
 	}
+	return faults.Err()
+}
+
+func (e Environment) validate(faults *relations) {
+	e.State.validate(faults, e.Delivery)
 	e.Network.validate(faults, e.Region)
-	e.Delivery.validate(faults, e.State)
+	e.Delivery.validate(faults)
 	for _, name := range sortedKeys(e.Clusters) {
 		e.Clusters[name].validate(faults, clusterContext{
 			path:        check.Join("clusters", name),

@@ -29,14 +29,14 @@ var formats = map[string]format{
 	"ami_name":      {pattern: regexp.MustCompile(`^[A-Za-z0-9()\[\] ./'@_*?-]{3,128}$`), want: "an image name of letters, digits and ()[] ./-'@_, with * and ? as wildcards"},
 	"ami_owner":     {pattern: regexp.MustCompile(`^(self|amazon|aws-marketplace|[0-9]{12})$`), want: "self, amazon, aws-marketplace or an account id"},
 	"bucket":        {pattern: regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`), want: "3 to 63 lower-case letters, digits and inner hyphens"},
-	"certificate":   {pattern: regexp.MustCompile(`^arn:aws[a-z-]*:acm:([a-z0-9-]+):[0-9]{12}:certificate/[A-Za-z0-9-]+$`), want: "an ACM certificate's ARN"},
+	"certificate":   {pattern: regexp.MustCompile(`^arn:(aws[a-z-]*):acm:([a-z0-9-]+):([0-9]{12}):certificate/[A-Za-z0-9-]+$`), want: "an ACM certificate's ARN"},
 	"cidr":          {pattern: regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2}$`), want: "an IPv4 range such as 10.0.0.0/16, without host bits", also: isNetwork},
 	"device":        {pattern: regexp.MustCompile(`^/dev/[a-z0-9/]+$`), want: "a device such as /dev/xvda"},
 	"directory":     {pattern: regexp.MustCompile(`^[A-Za-z0-9_.@+-][A-Za-z0-9_./@+~ -]*$`), want: "a relative directory of letters, digits, spaces and _./@+~-"},
 	"environment":   {pattern: regexp.MustCompile(`^[a-z][a-z0-9-]{0,14}[a-z0-9]$`), want: "2 to 16 lower-case letters, digits and inner hyphens, a letter first and not internal, which load balancers reserve", also: isNotInternal},
 	"instance_type": {pattern: regexp.MustCompile(`^[a-z][a-z0-9-]*\.[a-z0-9-]+$`), want: "an instance type such as m4.large"},
 	"key":           {pattern: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,999}$`), want: "an object key of letters, digits and ._/-"},
-	"matcher":       {pattern: regexp.MustCompile(`^[2-4][0-9]{2}([-,][2-4][0-9]{2})*$`), want: "statuses such as 200, 200-299 or 200,204"},
+	"matcher":       {pattern: regexp.MustCompile(`^[2-4][0-9]{2}(-[2-4][0-9]{2})?(,[2-4][0-9]{2}(-[2-4][0-9]{2})?)*$`), want: "statuses such as 200, 200-299 or 200,204, the lower end of a range first", also: isMatcher},
 	"name":          {pattern: regexp.MustCompile(`^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`), want: "1 to 63 lower-case letters, digits and inner hyphens, a letter first"},
 	"path":          {pattern: regexp.MustCompile(`^/[A-Za-z0-9._~/?&=%+:@,-]{0,999}$`), want: "a path that begins with /"},
 	"region":        {pattern: regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]$`), want: "a region such as ap-southeast-1"},
@@ -60,6 +60,18 @@ func isNotInternal(s string) bool {
 func isFreeTag(s string) bool {
 	return !strings.HasPrefix(s, "aws:") && !strings.HasPrefix(s, "tandem:")
 }
+
+// isMatcher keeps the ranges of a list of statuses from running backwards.
+func isMatcher(s string) bool {
+	for part := range strings.SplitSeq(s, ",") {
+		if low, high, isRange := strings.Cut(part, "-"); isRange && low > high {
+			return false
+		}
+	}
+	return true
+}
+
+func isRegion(s string) bool { return formats["region"].matches(s) }
 
 // isNetwork reports whether s is an IPv4 prefix without host bits.
 func isNetwork(s string) bool {

@@ -75,14 +75,18 @@ func (d *docs) comment(t reflect.Type, field string) string {
 	if field != "" {
 		path, name = path+"."+field, field
 	}
-	return goName(name).ReplaceAllStringFunc(strings.Join(strings.Fields(d.reflector.CommentMap[path]), " "), func(begin string) string {
-		return strings.ToUpper(begin[len(begin)-1:])
-	})
+	text := strings.Join(strings.Fields(d.reflector.CommentMap[path]), " ")
+	text = strings.TrimPrefix(text, goName(name).FindString(text))
+	f, _ := t.FieldByName(field)
+	if begin, _, _ := strings.Cut(text, ","); slices.Contains(ruleOf(f).enum, begin) {
+		return text // as it has to be written
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
-// goName matches up to the letter that a comment can begin with instead.
+// goName matches what a comment can do without.
 func goName(name string) *regexp.Regexp {
-	return regexp.MustCompile("^" + name + " (is |are )?.")
+	return regexp.MustCompile("^" + name + " (is |are )?")
 }
 
 // describe returns a property's comment, and apart from it the default.
@@ -100,6 +104,8 @@ func (d *docs) schema(t *testing.T) []byte {
 	root.ID = schemaID
 	root.Title = "tandem environment"
 	root.Description = d.comment(reflect.TypeFor[Environment](), "")
+	done := map[*jsonschema.Schema]bool{}
+	required := map[reflect.Type]bool{} // the types of what a list or map holds
 	for _, p := range allProperties() {
 		owner := root
 		if p.owner != reflect.TypeFor[Environment]() {
@@ -107,18 +113,49 @@ func (d *docs) schema(t *testing.T) []byte {
 			owner.Description = d.comment(p.owner, "")
 		}
 		s, _ := owner.Properties.Get(p.key)
+		if done[s] {
+			continue // its type stands elsewhere too
+		}
+		done[s] = true
 		meaning, initial := d.describe(p)
 		if s.Description = meaning; initial != "" {
 			s.Description += " Default: " + initial + "."
 		}
 		p.rule.constrain(s, p.typ())
+		if below, _ := p.below(); below != p.typ() && below != nil {
+			required[below] = true
+		}
+		if !p.rule.required {
+			nullable(s)
+		}
+	}
+	for _, t := range typesFrom(reflect.TypeFor[Environment](), nil)[1:] {
+		if !required[t] {
+			nullable(root.Definitions[t.Name()])
+		}
 	}
 	text, err := json.MarshalIndent(root, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
+	text = twoTypes.ReplaceAll(text, []byte(`[$1, "null"]`))
 	// The library escapes for HTML.
 	return []byte(strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(string(text)) + "\n")
+}
+
+// twoTypes is what nullable writes, over four lines.
+var twoTypes = regexp.MustCompile(`\[\s+("[a-z]+"),\s+"null"\s+\]`)
+
+// nullable makes a schema accept null, which is unset. One that refers to a
+// definition leaves it to that.
+func nullable(s *jsonschema.Schema) {
+	if s.Ref != "" {
+		return
+	}
+	s.Extras, s.Type = map[string]any{"type": []string{s.Type, "null"}}, ""
+	if s.Enum != nil {
+		s.Enum = append(s.Enum, nil)
+	}
 }
 
 // constrain says the rule in the terms of JSON Schema.
@@ -148,6 +185,9 @@ func (r rule) constrain(s *jsonschema.Schema, t reflect.Type) {
 			values = s.AdditionalProperties
 		}
 		r.element().constrain(values, t.Elem())
+		if _, ok := r.element().check(reflect.Zero(t.Elem())); ok {
+			nullable(values)
+		}
 	}
 }
 
@@ -176,10 +216,11 @@ func (d *docs) reference() string {
 				continue
 			}
 			meaning, initial := d.describe(p)
+			initial = p.literals(initial)
 			if p.rule.required {
 				initial = "**required**"
 			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", p.key, markdown(p.value()), markdown(initial), markdown(meaning))
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", p.key, markdown(p.value()), initial, p.literals(meaning))
 		}
 	}
 	return b.String()
@@ -255,11 +296,21 @@ func anchor(t reflect.Type) string {
 
 var unsafeMarkdown = strings.NewReplacer("|", `\|`, "<", `\<`, "*", `\*`)
 
-func markdown(s string) string {
-	if strings.HasPrefix(s, "**") {
-		return s
+func markdown(s string) string { return unsafeMarkdown.Replace(s) }
+
+// literal matches a default that can be written as it stands.
+var literal = regexp.MustCompile(`^(true|false|[^ ]*[0-9/<][^ ]*)$`)
+
+// literals is markdown, and shows as code what can stand in the file.
+func (p property) literals(s string) string {
+	if literal.MatchString(s) {
+		return "`" + s + "`"
 	}
-	return unsafeMarkdown.Replace(s)
+	s = markdown(s)
+	for _, value := range p.rule.enum {
+		s = regexp.MustCompile(`\b`+value+`\b`).ReplaceAllString(s, "`"+value+"`")
+	}
+	return s
 }
 
 // TestReferenceExample reads the examples in the hand-written part.

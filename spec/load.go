@@ -37,16 +37,7 @@ func Parse(name string, data []byte) (Environment, error) {
 	d := decodeDocument(body, &env)
 	env = env.WithDefaults()
 
-	var broken check.Errors
-	if err := env.Validate(); err != nil {
-		errors.As(err, &broken)
-	}
-	faults := d.faults
-	for _, f := range broken {
-		if !d.failed(f.Path) {
-			faults = append(faults, f)
-		}
-	}
+	faults := append(d.faults, env.faults(d.failed)...)
 	d.place(name, faults)
 	return env, faults.Err()
 }

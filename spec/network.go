@@ -17,7 +17,8 @@ type Network struct {
 	// Default: 10.0.0.0/16.
 	CIDR string `yaml:"cidr,omitempty" format:"cidr"`
 	// AvailabilityZones are the zones to spread over, two to six. Default: the
-	// region's zones a and b.
+	// region's zones a and b. Required in ap-northeast-1 and us-west-1, where
+	// many accounts lack one of those.
 	AvailabilityZones []string `yaml:"availability_zones,omitempty" items:"2..6" each:"zone" why:"a load balancer spans two zones at least"`
 	// PublicSubnets are the ranges of the load balancer's and NAT gateway's
 	// subnets, one a zone, /27 or larger as load balancers demand. Default:
@@ -67,13 +68,22 @@ const (
 	maxPublicBits = 27
 )
 
-func (n Network) withDefaults(region string) Network {
+// choosyRegions are those with a zone that many accounts lack, and zones that
+// an account can have there: https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-availability-zones.html
+var choosyRegions = map[string]string{
+	"ap-northeast-1": "[ap-northeast-1a, ap-northeast-1c]",
+	"us-west-1":      "[us-west-1a, us-west-1c]",
+}
+
+// WithDefaults returns the network with every unset field that has a default
+// in this region filled in. The receiver and what it points to stay as they are.
+func (n Network) WithDefaults(region string) Network {
 	if n.Existing != nil {
 		return n
 	}
 	setDefault(&n.CIDR, defaultCIDR)
 	setDefault(&n.NAT, NATPerAZ)
-	if n.AvailabilityZones == nil && region != "" {
+	if _, choosy := choosyRegions[region]; n.AvailabilityZones == nil && !choosy && isRegion(region) {
 		n.AvailabilityZones = []string{region + "a", region + "b"}
 	}
 	vpc, err := netip.ParsePrefix(n.CIDR)
@@ -104,7 +114,18 @@ func carve(vpc netip.Prefix, bits, first, count int) []string {
 	return subnets
 }
 
-func (n Network) validate(faults *check.Errors, region string) {
+// Validate reports every broken rule of a network on its own as a check.Errors
+// with paths below network. It looks at the fields as they are: call
+// WithDefaults before it.
+func (n Network) Validate(region string) error {
+	var tags check.Errors
+	var rules relations
+	checkTags(&tags, "network", n)
+	n.validate(&rules, region)
+	return joined(tags, rules, nothingBroken).Err()
+}
+
+func (n Network) validate(faults *relations, region string) {
 	if n.Existing != nil {
 		n.validateExisting(faults)
 		return
@@ -118,34 +139,42 @@ func (n Network) validate(faults *check.Errors, region string) {
 		return // no subnet could fit
 	}
 	faults.Require(n.PublicSubnets != nil && n.PrivateSubnets != nil, "network.cidr", quote(n.CIDR),
-		fmt.Sprintf("a prefix of /%d to /%d, or public_subnets and private_subnets beside it", minSubnetBits, maxAutoLayoutBits))
+		fmt.Sprintf("a prefix of /%d to /%d, or public_subnets and private_subnets beside it", minSubnetBits, maxAutoLayoutBits),
+		"network.public_subnets", "network.private_subnets")
 	n.validateZones(faults, region)
-	n.validateSubnets(faults, vpc)
+	if n.AvailabilityZones != nil { // or else that fault would be told thrice
+		n.validateSubnets(faults, vpc)
+	}
 }
 
-func (n Network) validateExisting(faults *check.Errors) {
-	const want = "unset, because network.existing is set"
-	faults.Require(n.CIDR == "", "network.cidr", quote(n.CIDR), want)
-	faults.Require(n.NAT == "", "network.nat", quote(n.NAT), want)
+func (n Network) validateExisting(faults *relations) {
+	const existing, want = "network.existing", "unset, because network.existing is set"
+	faults.Require(n.CIDR == "", "network.cidr", quote(n.CIDR), want, existing)
+	faults.Require(n.NAT == "", "network.nat", quote(n.NAT), want, existing)
 	for path, list := range map[string][]string{
 		"network.availability_zones": n.AvailabilityZones,
 		"network.public_subnets":     n.PublicSubnets,
 		"network.private_subnets":    n.PrivateSubnets,
 	} {
-		faults.Require(list == nil, path, quoteAll(list), want)
+		faults.Require(list == nil, path, quoteAll(list), want, existing)
 	}
-	for path, ids := range map[string][]string{
-		"network.existing.public_subnet_ids":  n.Existing.PublicSubnets,
-		"network.existing.private_subnet_ids": n.Existing.PrivateSubnets,
-	} {
-		checkDistinct(faults, path, ids)
+	const public, private = "network.existing.public_subnet_ids", "network.existing.private_subnet_ids"
+	checkDistinct(faults, public, n.Existing.PublicSubnets)
+	checkDistinct(faults, private, n.Existing.PrivateSubnets)
+	for i, id := range n.Existing.PrivateSubnets {
+		if j := slices.Index(n.Existing.PublicSubnets, id); j >= 0 {
+			faults.Add(check.Index(private, i), quote(id), "another subnet than "+check.Index(public, j), check.Index(public, j))
+		}
 	}
 }
 
-func (n Network) validateZones(faults *check.Errors, region string) {
+func (n Network) validateZones(faults *relations, region string) {
 	const path = "network.availability_zones"
+	if example, choosy := choosyRegions[region]; n.AvailabilityZones == nil && choosy {
+		faults.Add(path, "", "the zones of your account in "+region+", where many lack one, such as "+example)
+	}
 	for i, zone := range n.AvailabilityZones {
-		faults.Require(region == "" || zone[:max(0, len(zone)-1)] == region,
+		faults.Require(!isRegion(region) || zone[:max(0, len(zone)-1)] == region,
 			check.Index(path, i), quote(zone), fmt.Sprintf("a zone of %s, such as %sa", region, region))
 	}
 	checkDistinct(faults, path, n.AvailabilityZones)
@@ -153,7 +182,7 @@ func (n Network) validateZones(faults *check.Errors, region string) {
 
 // validateSubnets requires one public and one private subnet a zone, all
 // inside the VPC and apart from each other.
-func (n Network) validateSubnets(faults *check.Errors, vpc netip.Prefix) {
+func (n Network) validateSubnets(faults *relations, vpc netip.Prefix) {
 	type placed struct {
 		path   string
 		prefix netip.Prefix
@@ -171,7 +200,8 @@ func (n Network) validateSubnets(faults *check.Errors, vpc netip.Prefix) {
 			continue // reported with the CIDR
 		}
 		if zones := len(n.AvailabilityZones); len(list.subnets) != zones {
-			faults.Add(list.path, fmt.Sprintf("a list of %d", len(list.subnets)), fmt.Sprintf("%d, one for each availability zone", zones))
+			faults.Add(list.path, fmt.Sprintf("a list of %d", len(list.subnets)), fmt.Sprintf("%d, one for each availability zone", zones),
+				"network.availability_zones")
 			continue
 		}
 		for i, text := range list.subnets {
@@ -182,12 +212,12 @@ func (n Network) validateSubnets(faults *check.Errors, vpc netip.Prefix) {
 			subnet := netip.MustParsePrefix(text)
 			switch overlap := slices.IndexFunc(seen, func(other placed) bool { return other.prefix.Overlaps(subnet) }); {
 			case !vpc.Contains(subnet.Addr()) || subnet.Bits() < vpc.Bits():
-				faults.Add(path, quote(text), "a range inside the VPC's "+n.CIDR)
+				faults.Add(path, quote(text), "a range inside the VPC's "+n.CIDR, "network.cidr")
 				continue
 			case subnet.Bits() > list.maxBits:
 				faults.Add(path, quote(text), fmt.Sprintf("a prefix of /%d to /%d", minSubnetBits, list.maxBits))
 			case overlap >= 0:
-				faults.Add(path, quote(text), fmt.Sprintf("a range apart from %s, %s", seen[overlap].path, seen[overlap].prefix))
+				faults.Add(path, quote(text), fmt.Sprintf("a range apart from %s, %s", seen[overlap].path, seen[overlap].prefix), seen[overlap].path)
 			}
 			seen = append(seen, placed{path, subnet})
 		}

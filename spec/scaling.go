@@ -171,10 +171,10 @@ func (g Group) withDefaults(sustained, spike float64, published Duration) Group 
 	setDefault(&g.GracePeriod, Duration(300*time.Second))
 	g.ScaleOut.Sustained = g.ScaleOut.Sustained.withDefaults(sustained, basicPeriod, 1)
 	g.ScaleOut.Spike = g.ScaleOut.Spike.withDefaults(spike, published, 2)
-	if p := &g.ScaleOut.Sustained; p.Steps == nil {
+	if p := &g.ScaleOut.Sustained; p.wantsSteps() {
 		p.Steps = rising(p.Threshold, p.inUnit(10, 1))
 	}
-	if p := &g.ScaleOut.Spike; p.Steps == nil {
+	if p := &g.ScaleOut.Spike; p.wantsSteps() {
 		p.Steps = []Step{{From: p.Threshold, Add: p.inUnit(30, 3)}}
 	}
 	g.ScaleIn = g.ScaleIn.withDefaults(published)
@@ -190,10 +190,11 @@ func (g Group) WithSpotDefaults(monitoring string) Group {
 // Validate reports every broken rule of a group on its own as a check.Errors
 // with paths below path. Monitoring is how often its instances publish.
 func (g Group) Validate(path, monitoring string) error {
-	var tags, relations check.Errors
+	var tags check.Errors
+	var rules relations
 	checkTags(&tags, path, g)
-	g.validate(&relations, path, monitoring)
-	return joined(tags, relations).Err()
+	g.validate(&rules, path, monitoring)
+	return joined(tags, rules, nothingBroken).Err()
 }
 
 // publishes is how often instances publish their CPU.
@@ -213,6 +214,12 @@ func (p StepPolicy) withDefaults(threshold float64, period Duration, evaluations
 		setDefault(&p.MinimumAdd, 1)
 	}
 	return p
+}
+
+// wantsSteps reports whether default steps can be laid out: above a broken
+// threshold they would tell its fault once more.
+func (p StepPolicy) wantsSteps() bool {
+	return p.Steps == nil && p.Threshold >= 1 && p.Threshold <= 100
 }
 
 func (p StepPolicy) inUnit(percent, instances int) int {

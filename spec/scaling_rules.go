@@ -17,7 +17,7 @@ func (c Cluster) groups() []namedGroup {
 	return []namedGroup{{"on_demand", c.OnDemand.Group}, {"spot", c.Spot.Group}}
 }
 
-func (c Cluster) validateGroups(faults *check.Errors, ctx clusterContext) {
+func (c Cluster) validateGroups(faults *relations, ctx clusterContext) {
 	for _, group := range c.groups() {
 		group.validate(faults, check.Join(ctx.path, group.name), c.Instance.Monitoring)
 	}
@@ -29,35 +29,40 @@ func (c Cluster) validateGroups(faults *check.Errors, ctx clusterContext) {
 		{"sustained", c.OnDemand.ScaleOut.Sustained.Threshold, c.Spot.ScaleOut.Sustained.Threshold},
 		{"spike", c.OnDemand.ScaleOut.Spike.Threshold, c.Spot.ScaleOut.Spike.Threshold},
 	} {
-		faults.Require(pair.onDemand > pair.spot, ctx.path+".on_demand.scale_out."+pair.path+".threshold", number(pair.onDemand),
-			fmt.Sprintf("above the spot group's %s: on-demand follows only where spot fails", number(pair.spot)))
+		threshold := ".scale_out." + pair.path + ".threshold"
+		faults.Require(pair.onDemand > pair.spot, ctx.path+".on_demand"+threshold, number(pair.onDemand),
+			fmt.Sprintf("above the spot group's %s: on-demand follows only where spot fails", number(pair.spot)), ctx.path+".spot"+threshold)
 	}
 }
 
 // validatePrices keeps the bid above the on-demand price of every type and the
 // types on one architecture, as they share an image.
-func (c Cluster) validatePrices(faults *check.Errors, ctx clusterContext) {
-	types := ctx.path + ".spot.instance_types"
+func (c Cluster) validatePrices(faults *relations, ctx clusterContext) {
+	types, onDemand := ctx.path+".spot.instance_types", ctx.path+".on_demand.instance_type"
 	checkDistinct(faults, types, c.Spot.InstanceTypes)
 	prices := ctx.environment.OnDemandPrices
 	needPrice := func(path, instanceType string) {
 		_, known := prices[instanceType]
-		faults.Require(known || len(prices) == 0, path, quote(instanceType), "a type whose price is in on_demand_prices")
+		faults.Require(known || len(prices) == 0, path, quote(instanceType), "a type whose price is in on_demand_prices", "on_demand_prices")
 	}
-	needPrice(ctx.path+".on_demand.instance_type", c.OnDemand.InstanceType)
+	needPrice(onDemand, c.OnDemand.InstanceType)
+	bidOn := []string{types, onDemand} // what the bid is measured by
 	for i, t := range c.Spot.InstanceTypes {
 		path := check.Index(types, i)
-		needPrice(path, t)
+		if t != c.OnDemand.InstanceType { // or else that is told
+			needPrice(path, t)
+		}
+		bidOn = append(bidOn, check.Join("on_demand_prices", t))
 		faults.Require(isARM(t) == isARM(c.OnDemand.InstanceType), path, quote(t),
-			fmt.Sprintf("a type of the architecture of on_demand.instance_type, %s: both groups start from one image", c.OnDemand.InstanceType))
+			fmt.Sprintf("a type of the architecture of on_demand.instance_type, %s: both groups start from one image", c.OnDemand.InstanceType), onDemand)
 	}
 	highest := highestPrice(c.Spot.InstanceTypes, prices)
 	faults.Require(c.Spot.MaxPrice > highest || highest == 0, ctx.path+".spot.max_price", number(c.Spot.MaxPrice),
-		"above the on-demand price "+number(highest))
+		"above the on-demand price "+number(highest), bidOn...)
 }
 
-func (g Group) validate(faults *check.Errors, path, monitoring string) {
-	faults.Require(g.Min <= g.Max, path+".min", fmt.Sprint(g.Min), fmt.Sprintf("at most max, which is %d", g.Max))
+func (g Group) validate(faults *relations, path, monitoring string) {
+	faults.Require(g.Min <= g.Max, path+".min", fmt.Sprint(g.Min), fmt.Sprintf("at most max, which is %d", g.Max), path+".max")
 	sustained, spike := path+".scale_out.sustained", path+".scale_out.spike"
 	g.ScaleOut.Sustained.validate(faults, sustained)
 	g.ScaleOut.Spike.validate(faults, spike)
@@ -72,13 +77,17 @@ func (g Group) validate(faults *check.Errors, path, monitoring string) {
 	} {
 		validateAlarm(faults, alarm.path, alarm.period, alarm.evaluations, monitoring)
 	}
-	lowest := min(g.ScaleOut.Sustained.Threshold, g.ScaleOut.Spike.Threshold)
+	lowest, lowestPath := g.ScaleOut.Sustained.Threshold, sustained
+	if spiked := g.ScaleOut.Spike.Threshold; spiked < lowest {
+		lowest, lowestPath = spiked, spike
+	}
 	faults.Require(g.ScaleIn.Threshold <= lowest-scaleInMargin, path+".scale_in.threshold", number(g.ScaleIn.Threshold),
-		fmt.Sprintf("at most %s: %d points below the lowest scale-out threshold, %s", number(lowest-scaleInMargin), scaleInMargin, number(lowest)))
+		fmt.Sprintf("at most %s: %d points below the lowest scale-out threshold, %s", number(lowest-scaleInMargin), scaleInMargin, number(lowest)),
+		lowestPath+".threshold")
 }
 
 // validateAlarm keeps the period to what CloudWatch accepts and the instances publish.
-func validateAlarm(faults *check.Errors, path string, period Duration, evaluations int, monitoring string) {
+func validateAlarm(faults *relations, path string, period Duration, evaluations int, monitoring string) {
 	step := Duration(time.Minute)
 	want := "whole minutes"
 	if monitoring == MonitoringBasic {
@@ -87,21 +96,22 @@ func validateAlarm(faults *check.Errors, path string, period Duration, evaluatio
 	faults.Require(period%step == 0, path+".period", period.String(), want)
 	if period > 0 && evaluations > 0 {
 		faults.Require(evaluations <= int(maxAlarmSpan/period), path+".evaluation_periods", fmt.Sprint(evaluations),
-			fmt.Sprintf("at most %d: an alarm spans a day, and the period is %s", maxAlarmSpan/period, period))
+			fmt.Sprintf("at most %d: an alarm spans a day, and the period is %s", maxAlarmSpan/period, period), path+".period")
 	}
 }
 
 // validate requires steps that cover everything from the threshold upward.
-func (p StepPolicy) validate(faults *check.Errors, path string) {
+func (p StepPolicy) validate(faults *relations, path string) {
 	faults.Require(p.Unit != UnitInstances || p.MinimumAdd == 0, path+".minimum_add", fmt.Sprint(p.MinimumAdd),
-		"unset: with unit instances each step says how many")
+		"unset: with unit instances each step says how many", path+".unit")
 	last := len(p.Steps) - 1
 	for i, step := range p.Steps {
 		at := check.Index(path+".steps", i)
 		if i == 0 {
-			faults.Require(step.From == p.Threshold, at+".from", number(step.From), "the threshold, which is "+number(p.Threshold))
+			faults.Require(step.From == p.Threshold, at+".from", number(step.From), "the threshold, which is "+number(p.Threshold), path+".threshold")
 		} else if before := p.Steps[i-1].To; before != nil {
-			faults.Require(step.From == *before, at+".from", number(step.From), "the end of the step before, "+number(*before))
+			faults.Require(step.From == *before, at+".from", number(step.From), "the end of the step before, "+number(*before),
+				check.Index(path+".steps", i-1)+".to")
 		}
 		switch {
 		case step.To == nil:
@@ -109,7 +119,7 @@ func (p StepPolicy) validate(faults *check.Errors, path string) {
 		case i == last:
 			faults.Add(at+".to", number(*step.To), "unset: the last step is open")
 		default:
-			faults.Require(*step.To > step.From, at+".to", number(*step.To), "above from, which is "+number(step.From))
+			faults.Require(*step.To > step.From, at+".to", number(*step.To), "above from, which is "+number(step.From), at+".from")
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 //go:embed schema.json
 var schema []byte
 
-// Schema returns the JSON Schema of the YAML file, for editors. It knows every
-// rule of a single field, but the ranges of durations; rules between fields
-// are Parse's alone.
+// Schema returns the JSON Schema of the YAML file, for editors. It knows what
+// a type, a number's range or a pattern can say of a single field. Ranges of
+// durations and rules between fields are Parse's alone.
 func Schema() []byte { return bytes.Clone(schema) }

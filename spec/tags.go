@@ -136,21 +136,6 @@ func checkTags(faults *check.Errors, path string, v any) {
 	checkStruct(faults, path, reflect.ValueOf(v))
 }
 
-// joined adds to the faults that tags tell those between fields: how a value
-// that is broken by itself relates to others is of no interest.
-func joined(tags, relations check.Errors) check.Errors {
-	broken := map[string]bool{}
-	for _, f := range tags {
-		broken[f.Path] = true
-	}
-	for _, f := range relations {
-		if !broken[f.Path] {
-			tags = append(tags, f)
-		}
-	}
-	return tags
-}
-
 func checkStruct(faults *check.Errors, path string, v reflect.Value) {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)

@@ -49,7 +49,7 @@ func quoteAll(list []string) string {
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 // checkDistinct reports elements that stand in a list twice.
-func checkDistinct(faults *check.Errors, path string, list []string) {
+func checkDistinct(faults *relations, path string, list []string) {
 	first := map[string]int{}
 	for i, s := range list {
 		if j, seen := first[s]; seen {

@@ -10,7 +10,12 @@ import (
 // newDeliveryStack adds <environment>-delivery.
 func newDeliveryStack(app cdktf.App, env spec.Environment) (delivery.Delivery, error) {
 	stack := newStack(app, env, "delivery")
-	buckets, err := delivery.New(stack, "delivery", delivery.Config{Environment: env})
+	buckets, err := delivery.New(stack, "delivery", delivery.Config{
+		Name:     env.Name,
+		Region:   env.Region,
+		Account:  env.Account,
+		Delivery: env.Delivery,
+	})
 	if err != nil {
 		return delivery.Delivery{}, wrap(stack, err)
 	}

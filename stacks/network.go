@@ -10,11 +10,12 @@ import (
 // newNetworkStack adds <environment>-network. A network that exists already
 // needs no stack.
 func newNetworkStack(app cdktf.App, env spec.Environment) (network.Network, error) {
+	cfg := network.Config{Name: env.Name, Region: env.Region, Network: env.Network}
 	if env.Network.Existing != nil {
-		return network.New(app, "network", network.Config{Environment: env})
+		return network.New(app, "network", cfg)
 	}
 	stack := newStack(app, env, "network")
-	net, err := network.New(stack, "network", network.Config{Environment: env})
+	net, err := network.New(stack, "network", cfg)
 	if err != nil {
 		return network.Network{}, wrap(stack, err)
 	}

@@ -61,9 +61,14 @@ func newStack(app cdktf.App, env spec.Environment, part string) cdktf.TerraformS
 	return stack
 }
 
-// setBackend keeps the stack's state where the description says. The lock file
-// is an override: the bindings are older than the argument.
+// setBackend keeps the stack's state where the description says, and asks for a
+// Terraform that can. The lock file is an override: the bindings are older.
 func setBackend(stack cdktf.TerraformStack, name string, state spec.State) {
+	required := ">= 1.5"
+	if state.S3 != nil {
+		required = ">= 1.10" // for the lock file
+	}
+	stack.AddOverride(jsii.String("terraform.required_version"), required)
 	if s3 := state.S3; s3 != nil {
 		cdktf.NewS3Backend(stack, &cdktf.S3BackendConfig{
 			Bucket:  &s3.Bucket,

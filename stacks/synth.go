@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -30,32 +31,34 @@ type Summary struct {
 }
 
 // Synth writes the Terraform of an environment into outDir, as cdktf does:
-// stacks/<stack>/cdk.tf.json and manifest.json. It either writes all or leaves
-// outDir as it was; what Terraform keeps beside the files stays. If the
-// environment is invalid it returns a check.Errors. When ctx ends first, the
-// kernel may be in the middle of a call, which goes on for as long as the
-// process does: do not synthesize again.
+// stacks/<stack>/cdk.tf.json and manifest.json. Nothing there changes before
+// all of it is synthesized; then files are renamed into place one by one, the
+// manifest last, and those of stacks that are gone removed. What Terraform
+// keeps beside them stays. If the environment is invalid it returns a
+// check.Errors.
+//
+// When ctx ends first, nothing changes either; the call in progress is waited for.
 func Synth(ctx context.Context, env spec.Environment, outDir string) ([]Summary, error) {
 	if os.Getenv("SYNTH_HCL_OUTPUT") == "true" { // set by cdktf synth --hcl
 		return nil, errors.New("cdktf writes HCL that Terraform cannot read where a string holds quotes, as policies do: synthesize JSON, without --hcl")
 	}
-	outDir, err := filepath.Abs(outDir)
+	env = env.WithDefaults()
+	if err := env.Validate(); err != nil {
+		return nil, err
+	}
+	work, outDir, err := stage(outDir)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(outDir), 0o777); err != nil {
-		return nil, err
-	}
-	work, err := os.MkdirTemp(filepath.Dir(outDir), "."+filepath.Base(outDir)+"-")
-	if err != nil {
-		return nil, err
-	}
+	defer os.Remove(outDir) // if it is empty: nothing came of it
 	defer os.RemoveAll(work)
+
 	done := make(chan error, 1)
 	go func() { done <- synthInto(env, work) }()
 	select {
 	case err = <-done:
 	case <-ctx.Done():
+		<-done // or the kernel would go on writing into what is being removed
 		err = errors.New("interrupted: the output is as it was")
 	}
 	if err != nil {
@@ -64,10 +67,28 @@ func Synth(ctx context.Context, env spec.Environment, outDir string) ([]Summary,
 	return publish(work, outDir)
 }
 
-// synthInto turns the panics by which jsii reports errors into errors.
+// stage makes the output directory and a directory in it to synthesize into,
+// from where files can be renamed to their places.
+func stage(outDir string) (work, absolute string, err error) {
+	if absolute, err = filepath.Abs(outDir); err != nil {
+		return "", "", err
+	}
+	if err = os.MkdirAll(absolute, 0o777); err != nil {
+		return "", "", err
+	}
+	work, err = os.MkdirTemp(absolute, ".synth-")
+	return work, absolute, err
+}
+
+// synthInto turns the panics by which jsii reports errors into errors. A
+// mistake in Go stays a panic.
 func synthInto(env spec.Environment, dir string) (err error) {
 	defer func() {
-		if r := recover(); r != nil {
+		switch r := recover().(type) {
+		case nil:
+		case runtime.Error:
+			panic(r)
+		default:
 			err = fmt.Errorf("synthesis: %s", firstLines(fmt.Sprint(r)))
 		}
 	}()
@@ -108,7 +129,15 @@ func readManifest(dir string) (manifest, error) {
 	if err != nil {
 		return m, err
 	}
-	return m, json.Unmarshal(data, &m)
+	if err := json.Unmarshal(data, &m); err != nil {
+		return m, err
+	}
+	for _, stack := range m.Stacks {
+		if !filepath.IsLocal(stack.Path) {
+			return m, fmt.Errorf("manifest.json leads to %s", stack.Path)
+		}
+	}
+	return m, nil
 }
 
 // publish moves a finished synthesis from work to outDir, the manifest last,
@@ -147,6 +176,7 @@ func publish(work, outDir string) ([]Summary, error) {
 		if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, err
 		}
+		os.Remove(filepath.Dir(file)) // unless Terraform keeps something there
 		summaries = append(summaries, Summary{Stack: name, Change: "removed", File: file})
 	}
 	return summaries, nil

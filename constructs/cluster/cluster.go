@@ -20,7 +20,8 @@ import (
 
 // Config configures New.
 type Config struct {
-	// Environment is the description that holds the cluster. Required.
+	// Environment is the description that holds the cluster; its network and
+	// other clusters do not matter. Required.
 	Environment spec.Environment
 	// Name is the cluster's key in Environment.Clusters. Required.
 	Name string
@@ -47,39 +48,47 @@ type Cluster struct {
 // New builds a cluster under scope/id. If cfg is invalid it returns a
 // check.Errors and adds nothing.
 func New(scope constructs.Construct, id string, cfg Config) (Cluster, error) {
-	cfg.Environment = cfg.Environment.WithDefaults()
+	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
 		return Cluster{}, fmt.Errorf("cluster %q: %w", id, err)
 	}
 	b := builder{
+		Config:   cfg,
 		node:     constructs.NewConstruct(scope, &id),
-		cfg:      cfg,
-		env:      cfg.Environment,
 		spec:     cfg.Environment.Clusters[cfg.Name],
 		fullName: cfg.Environment.Name + "-" + cfg.Name,
 	}
 	return b.build()
 }
 
+// withDefaults leaves only this cluster in the environment: with many, looking
+// at all for each would take the square of their number.
+func (cfg Config) withDefaults() Config {
+	env := cfg.Environment
+	clusters := map[string]spec.Cluster{}
+	if c, known := env.Clusters[cfg.Name]; known {
+		clusters[cfg.Name] = c
+	}
+	env.Clusters = clusters
+	cfg.Environment = env.WithDefaults()
+	return cfg
+}
+
 // Validate reports every broken rule of the environment and every part that
 // was not handed in.
 func (cfg Config) Validate() error {
-	if err := cfg.Environment.Validate(); err != nil {
-		return err
-	}
 	var faults check.Errors
 	_, known := cfg.Environment.Clusters[cfg.Name]
 	faults.Require(known, "name", cfg.Name, "a cluster of the environment")
 	faults.Require(cfg.Network.VPC != "", "network", "", "the network to live in")
 	faults.Require(cfg.Delivery.Builds.Name != "", "delivery", "", "the buckets to use")
-	return faults.Err()
+	return check.Merge(cfg.Environment.Validate(), faults.Err())
 }
 
 // builder adds the resources of one cluster.
 type builder struct {
+	Config
 	node     constructs.Construct
-	cfg      Config
-	env      spec.Environment
 	spec     spec.Cluster
 	fullName string // environment-cluster, the stem of all names
 }
@@ -112,22 +121,11 @@ func (b *builder) build() (Cluster, error) {
 	}
 	b.agentPolicy(role, onDemand, spot, rescue, target)
 
-	for _, group := range []struct {
-		id    string
-		group autoScalingGroup
-		rules spec.Group
-	}{
-		{"on-demand-scaling", onDemand, b.spec.OnDemand.Group},
-		{"spot-scaling", spot, b.spec.Spot.Group},
-	} {
-		if _, err := scaling.New(b.node, group.id, scaling.Config{
-			Group:      group.group.name,
-			Name:       group.group.label,
-			Rules:      group.rules,
-			Monitoring: b.spec.Instance.Monitoring,
-		}); err != nil {
-			return Cluster{}, err
-		}
+	if err := b.scaling("on-demand-scaling", onDemand, b.spec.OnDemand.Group); err != nil {
+		return Cluster{}, err
+	}
+	if err := b.scaling("spot-scaling", spot, b.spec.Spot.Group); err != nil {
+		return Cluster{}, err
 	}
 	return Cluster{
 		DNSName:     *balancer.DnsName(),
@@ -139,12 +137,22 @@ func (b *builder) build() (Cluster, error) {
 	}, nil
 }
 
+func (b *builder) scaling(id string, group autoScalingGroup, rules spec.Group) error {
+	_, err := scaling.New(b.node, id, scaling.Config{
+		Group:      group.name,
+		Name:       group.label,
+		Rules:      rules,
+		Monitoring: b.spec.Instance.Monitoring,
+	})
+	return err
+}
+
 // tags are the tags by which the operator's tools find what belongs to the
 // cluster; lifecycle is empty on what both groups share.
 func (b *builder) tags(name, lifecycle string) map[string]string {
 	tags := map[string]string{
 		"Name":           name,
-		"tandem:cluster": b.cfg.Name,
+		"tandem:cluster": b.Name,
 		"tandem:service": b.spec.Service,
 	}
 	if lifecycle != "" {

@@ -42,6 +42,19 @@ func (b *builder) securityGroups() firewall {
 			ToPort:          &port.number,
 		})
 	}
+	b.allowHTTP(rules, f)
+	vpcsecuritygroupegressrule.NewVpcSecurityGroupEgressRule(rules, jsii.String("instances-out"), &vpcsecuritygroupegressrule.VpcSecurityGroupEgressRuleConfig{
+		SecurityGroupId: (*string)(&f.instances),
+		Description:     jsii.String("anywhere"),
+		CidrIpv4:        anywhere,
+		IpProtocol:      jsii.String("-1"),
+	})
+	return f
+}
+
+// allowHTTP lets the load balancer reach instances, out of one group and into
+// the other.
+func (b *builder) allowHTTP(rules constructs.Construct, f firewall) {
 	vpcsecuritygroupegressrule.NewVpcSecurityGroupEgressRule(rules, jsii.String("load-balancer-out"), &vpcsecuritygroupegressrule.VpcSecurityGroupEgressRuleConfig{
 		SecurityGroupId:           (*string)(&f.loadBalancer),
 		Description:               jsii.String("http to instances"),
@@ -58,20 +71,13 @@ func (b *builder) securityGroups() firewall {
 		FromPort:                  jsii.Number(instancePort),
 		ToPort:                    jsii.Number(instancePort),
 	})
-	vpcsecuritygroupegressrule.NewVpcSecurityGroupEgressRule(rules, jsii.String("instances-out"), &vpcsecuritygroupegressrule.VpcSecurityGroupEgressRuleConfig{
-		SecurityGroupId: (*string)(&f.instances),
-		Description:     jsii.String("anywhere"),
-		CidrIpv4:        anywhere,
-		IpProtocol:      jsii.String("-1"),
-	})
-	return f
 }
 
 // securityGroup adds a group without rules. Its name ends in a suffix of the
 // provider's: a replacement has to exist before instances can leave the old one.
 func (b *builder) securityGroup(id, description string) SecurityGroupID {
 	name := b.fullName + "-" + id
-	vpc := string(b.cfg.Network.VPC)
+	vpc := string(b.Network.VPC)
 	return SecurityGroupID(*securitygroup.NewSecurityGroup(b.node, jsii.String(id+"-security-group"), &securitygroup.SecurityGroupConfig{
 		NamePrefix:  jsii.String(name + "-"),
 		Description: &description,

@@ -120,7 +120,7 @@ func (b *builder) group(group groupConfig, launch launchConfig, after [][]cdktf.
 	return autoScalingGroup{name: scaling.GroupName(*added.Name()), arn: scaling.GroupARN(*added.Arn()), label: group.name}, nil
 }
 
-// groupMetrics are all that a group can publish; it publishes none by itself.
+// groupMetrics are those of sizes in instances; a group publishes none by itself.
 // https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-metrics.html
 var groupMetrics = []string{
 	"GroupMinSize", "GroupMaxSize", "GroupDesiredCapacity", "GroupInServiceInstances",
@@ -134,7 +134,7 @@ func (b *builder) groupArgs(group groupConfig, launch launchConfig) *autoscaling
 		Name:                   &group.name,
 		MinSize:                jsii.Number(group.rules.Min),
 		MaxSize:                jsii.Number(group.rules.Max),
-		VpcZoneIdentifier:      subnetPointers(b.cfg.Network.PrivateSubnets),
+		VpcZoneIdentifier:      subnetPointers(b.Network.PrivateSubnets),
 		TargetGroupArns:        &[]*string{(*string)(&launch.targetGroup)},
 		HealthCheckType:        jsii.String("ELB"),
 		HealthCheckGracePeriod: jsii.Number(group.rules.GracePeriod.Seconds()),
@@ -170,8 +170,8 @@ func (b *builder) groupTags(group groupConfig) []*autoscalinggroup.AutoscalingGr
 // instanceTags are all tags of an instance.
 func (b *builder) instanceTags(group groupConfig) map[string]string {
 	tags := b.tags(group.name, group.lifecycle)
-	tags["tandem:environment"] = b.env.Name
-	for key, value := range b.env.Tags {
+	tags["tandem:environment"] = b.Environment.Name
+	for key, value := range b.Environment.Tags {
 		if _, own := tags[key]; !own {
 			tags[key] = value
 		}

@@ -20,6 +20,7 @@ func (b *builder) image() *string {
 			Filter: []*dataawsami.DataAwsAmiFilter{
 				{Name: jsii.String("name"), Values: jsii.Strings(ami.Filter.Name)},
 				{Name: jsii.String("state"), Values: jsii.Strings("available")},
+				{Name: jsii.String("architecture"), Values: jsii.Strings(b.spec.Architecture())},
 			},
 		}).Id()
 	}

@@ -50,7 +50,7 @@ func (b *builder) launchArgs(group groupConfig, launch launchConfig, userData st
 	}
 	return &launchtemplate.LaunchTemplateConfig{
 		Name:                 &group.name,
-		Description:          jsii.String(fmt.Sprintf("%s instances of cluster %s", group.lifecycle, b.cfg.Name)),
+		Description:          jsii.String(fmt.Sprintf("%s instances of cluster %s", group.lifecycle, b.Name)),
 		UpdateDefaultVersion: true,
 		ImageId:              launch.image,
 		InstanceType:         &group.instanceType,
@@ -89,8 +89,8 @@ func (b *builder) userData(group groupConfig, launch launchConfig) (string, erro
 		key = instance.SetupKey(sum)
 	}
 	return instance.UserData(instance.UserDataConfig{
-		Region:      b.env.Region,
-		Bucket:      string(b.cfg.Delivery.Builds.Name),
+		Region:      b.Environment.Region,
+		Bucket:      string(b.Delivery.Builds.Name),
 		SetupKey:    key,
 		SetupSHA256: sum,
 		Settings:    b.settings(group, launch),
@@ -103,13 +103,13 @@ func (b *builder) userData(group groupConfig, launch launchConfig) (string, erro
 func (b *builder) settings(group groupConfig, launch launchConfig) []instance.Setting {
 	seconds := func(d spec.Duration) string { return strconv.Itoa(d.Seconds()) }
 	settings := []instance.Setting{
-		{Name: "AWS_REGION", Value: b.env.Region},
-		{Name: "AWS_DEFAULT_REGION", Value: b.env.Region},
-		{Name: "TANDEM_ENVIRONMENT", Value: b.env.Name},
-		{Name: "TANDEM_CLUSTER", Value: b.cfg.Name},
+		{Name: "AWS_REGION", Value: b.Environment.Region},
+		{Name: "AWS_DEFAULT_REGION", Value: b.Environment.Region},
+		{Name: "TANDEM_ENVIRONMENT", Value: b.Environment.Name},
+		{Name: "TANDEM_CLUSTER", Value: b.Name},
 		{Name: "TANDEM_SERVICE", Value: b.spec.Service},
 		{Name: "TANDEM_PLAYBOOK", Value: b.spec.Playbook},
-		{Name: "TANDEM_BUILD_BUCKET", Value: string(b.cfg.Delivery.Builds.Name)},
+		{Name: "TANDEM_BUILD_BUCKET", Value: string(b.Delivery.Builds.Name)},
 		{Name: "TANDEM_LIFECYCLE", Value: group.lifecycle},
 		{Name: "TANDEM_GROUP", Value: group.name},
 		{Name: "TANDEM_LIFECYCLE_HOOK", Value: drainHook},

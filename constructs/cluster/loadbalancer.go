@@ -26,7 +26,7 @@ func (b *builder) loadBalancer(firewall SecurityGroupID) lb.Lb {
 		Name:                     &b.fullName,
 		LoadBalancerType:         jsii.String("application"),
 		Internal:                 false,
-		Subnets:                  subnetPointers(b.cfg.Network.PublicSubnets),
+		Subnets:                  subnetPointers(b.Network.PublicSubnets),
 		SecurityGroups:           &[]*string{(*string)(&firewall)},
 		IdleTimeout:              jsii.Number(rule.IdleTimeout.Seconds()),
 		DropInvalidHeaderFields:  true,
@@ -34,8 +34,8 @@ func (b *builder) loadBalancer(firewall SecurityGroupID) lb.Lb {
 		Tags:                     pointers(b.tags(b.fullName, "")),
 	}
 	if *rule.AccessLogs {
-		logs := string(b.cfg.Delivery.AccessLogs.Name)
-		args.AccessLogs = &lb.LbAccessLogs{Bucket: &logs, Prefix: &b.cfg.Name, Enabled: true}
+		logs := string(b.Delivery.AccessLogs.Name)
+		args.AccessLogs = &lb.LbAccessLogs{Bucket: &logs, Prefix: &b.Name, Enabled: true}
 	}
 	return lb.NewLb(b.node, jsii.String("load-balancer"), args)
 }
@@ -91,8 +91,8 @@ const (
 
 func (b *builder) targetGroup() TargetGroupARN {
 	rule := b.spec.TargetGroup
-	vpc := string(b.cfg.Network.VPC)
-	name := targetGroupName(b.fullName, strconv.Itoa(instancePort), targetProtocol, targetProtocolVersion, targetType, b.cfg.Network.Key)
+	vpc := string(b.Network.VPC)
+	name := targetGroupName(b.fullName, strconv.Itoa(instancePort), targetProtocol, targetProtocolVersion, targetType, b.Network.Key)
 	args := &lbtargetgroup.LbTargetGroupConfig{
 		Name:                &name,
 		VpcId:               &vpc,

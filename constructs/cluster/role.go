@@ -8,7 +8,7 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrolepolicy"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
-	"github.com/tandem-iac/tandem/constructs/delivery"
+	"github.com/tandem-iac/tandem/constructs/account"
 	"github.com/tandem-iac/tandem/constructs/scaling"
 	"github.com/tandem-iac/tandem/internal/awsregion"
 	"github.com/tandem-iac/tandem/internal/iam"
@@ -28,11 +28,11 @@ type instanceRole struct {
 // IAM knows no regions, so the region is part of its name.
 func (b *builder) instanceRole() instanceRole {
 	node := constructs.NewConstruct(b.node, jsii.String("instance-role"))
-	name := b.fullName + "-" + b.env.Region
+	name := b.fullName + "-" + b.Environment.Region
 	role := iamrole.NewIamRole(node, jsii.String("role"), &iamrole.IamRoleConfig{
 		Name:             &name,
-		Description:      jsii.String("Instances of cluster " + b.cfg.Name),
-		AssumeRolePolicy: jsii.String(iam.Trust("ec2.amazonaws.com").JSON()),
+		Description:      jsii.String("Instances of cluster " + b.Name),
+		AssumeRolePolicy: jsii.String(iam.Trust(awsregion.EC2Principal(b.Environment.Region)).JSON()),
 		Tags:             pointers(b.tags(name, "")),
 	}).Name()
 	profile := iaminstanceprofile.NewIamInstanceProfile(node, jsii.String("profile"), &iaminstanceprofile.IamInstanceProfileConfig{
@@ -43,7 +43,7 @@ func (b *builder) instanceRole() instanceRole {
 	setup := iamrolepolicy.NewIamRolePolicy(node, jsii.String("setup"), &iamrolepolicy.IamRolePolicyConfig{
 		Name:   jsii.String("setup"),
 		Role:   role,
-		Policy: jsii.String(b.setupPolicy(delivery.Account(node, b.env)).JSON()),
+		Policy: jsii.String(b.setupPolicy(account.ID(node, b.Environment.Account)).JSON()),
 	})
 	return instanceRole{node: node, role: role, profile: profile, ready: []cdktf.ITerraformDependable{setup}}
 }
@@ -51,12 +51,12 @@ func (b *builder) instanceRole() instanceRole {
 // setupPolicy lets an instance read its own releases and be reached through
 // Systems Manager.
 func (b *builder) setupPolicy(account string) iam.Policy {
-	builds := string(b.cfg.Delivery.Builds.ARN)
-	setup := "setup/*"
+	builds := string(b.Delivery.Builds.ARN)
+	setup := "setup/*" // of any version: templates old and new boot side by side
 	if b.spec.Bootstrap.SetupKey != "" {
 		setup = b.spec.Bootstrap.SetupKey
 	}
-	instances := "arn:" + awsregion.Partition(b.env.Region) + ":ec2:" + b.env.Region + ":" + account + ":instance/*"
+	instances := "arn:" + awsregion.Partition(b.Environment.Region) + ":ec2:" + b.Environment.Region + ":" + account + ":instance/*"
 	return iam.Policy{
 		{
 			Sid:    "ReadReleases",
@@ -64,8 +64,8 @@ func (b *builder) setupPolicy(account string) iam.Policy {
 			Action: []string{"s3:GetObject"},
 			Resource: []string{
 				builds + "/" + setup,
-				builds + "/" + b.spec.Service + "/" + b.env.Name + "/*",
-				builds + "/" + b.spec.Playbook + "/" + b.env.Name + "/*",
+				builds + "/" + b.spec.Service + "/" + b.Environment.Name + "/*",
+				builds + "/" + b.spec.Playbook + "/" + b.Environment.Name + "/*",
 			},
 		},
 		{
@@ -92,8 +92,9 @@ func (b *builder) setupPolicy(account string) iam.Policy {
 func (b *builder) agentPolicy(role instanceRole, onDemand, spot autoScalingGroup, rescue scaling.PolicyARN, target TargetGroupARN) {
 	policy := iam.Policy{
 		{
-			// IAM checks this action against the group; the policy's own ARN
-			// says which one is meant:
+			// IAM checks this action against the group, so that an instance may
+			// execute the group's other policies too; the policy's ARN says
+			// which one is meant, and is enough should IAM learn to tell:
 			// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html
 			Sid:      "Rescue",
 			Effect:   iam.Allow,

@@ -6,21 +6,29 @@
 package delivery
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
-	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/dataawscalleridentity"
 
+	"github.com/tandem-iac/tandem/constructs/account"
 	"github.com/tandem-iac/tandem/internal/awsregion"
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/iam"
 	"github.com/tandem-iac/tandem/spec"
 )
 
 // Config configures New.
 type Config struct {
-	// Environment describes the buckets in its field Delivery. Required.
-	Environment spec.Environment
+	// Name prefixes the names of buckets that the description leaves open.
+	// Required.
+	Name string
+	// Region is the AWS region to build in. Required.
+	Region string
+	// Account is the id of the account. Empty: asked of AWS at each plan.
+	Account string
+	// Delivery describes the buckets; unset fields have its defaults.
+	Delivery spec.Delivery
 }
 
 // Delivery are an environment's buckets.
@@ -32,42 +40,35 @@ type Delivery struct {
 	AccessLogs Bucket
 }
 
-// New builds the buckets under scope/id. If the environment is invalid it
-// returns a check.Errors and adds nothing.
+// New builds the buckets under scope/id. If cfg is invalid it returns a
+// check.Errors and adds nothing.
 func New(scope constructs.Construct, id string, cfg Config) (Delivery, error) {
-	env := cfg.Environment.WithDefaults()
-	if err := env.Validate(); err != nil {
+	cfg.Delivery = cfg.Delivery.WithDefaults()
+	if err := cfg.Validate(); err != nil {
 		return Delivery{}, fmt.Errorf("delivery %q: %w", id, err)
 	}
 	node := constructs.NewConstruct(scope, &id)
-	account := Account(node, env)
-	nameOf := func(given, purpose string) string {
-		if given != "" {
-			return given
-		}
-		return env.Name + "-" + env.Region + "-" + purpose + "-" + account
+	account := account.ID(node, cfg.Account)
+	name := func(given, purpose string) string {
+		return cmp.Or(given, cfg.Name+"-"+cfg.Region+"-"+purpose+"-"+account)
 	}
 	return Delivery{
 		Builds: newBucket(node, "builds", bucketConfig{
-			name:           nameOf(env.Delivery.BuildBucket, "builds"),
-			noncurrentDays: env.Delivery.NoncurrentDays,
+			name:           name(cfg.Delivery.BuildBucket, "builds"),
+			noncurrentDays: cfg.Delivery.NoncurrentDays,
 		}),
 		AccessLogs: newBucket(node, "access-logs", bucketConfig{
-			name:           nameOf(env.Delivery.AccessLogBucket, "access-logs"),
-			noncurrentDays: env.Delivery.NoncurrentDays,
-			expireDays:     env.Delivery.AccessLogDays,
-			grants:         logDelivery(env.Region, account),
+			name:           name(cfg.Delivery.AccessLogBucket, "access-logs"),
+			noncurrentDays: cfg.Delivery.NoncurrentDays,
+			expireDays:     cfg.Delivery.AccessLogDays,
+			grants:         logDelivery(cfg.Region, account),
 		}),
 	}, nil
 }
 
-// Account returns the id of the environment's account: the one that is written
-// there, or a data source under scope that asks whose the credentials are.
-func Account(scope constructs.Construct, env spec.Environment) string {
-	if env.Account != "" {
-		return env.Account
-	}
-	return *dataawscalleridentity.NewDataAwsCallerIdentity(scope, jsii.String("account"), nil).AccountId()
+// Validate reports every broken rule.
+func (cfg Config) Validate() error {
+	return check.Merge(spec.ValidateIdentity(cfg.Name, cfg.Region), cfg.Delivery.Validate())
 }
 
 // logDelivery lets the load balancers of a region write access logs for an account:

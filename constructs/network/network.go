@@ -8,7 +8,6 @@ package network
 
 import (
 	"fmt"
-	"net/netip"
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -24,6 +23,7 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/vpcendpoint"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/spec"
 )
 
@@ -35,8 +35,12 @@ type SubnetID string
 
 // Config configures New.
 type Config struct {
-	// Environment describes the network in its field of that name. Required.
-	Environment spec.Environment
+	// Name prefixes the names of what is made. Required.
+	Name string
+	// Region is the AWS region to build in. Required.
+	Region string
+	// Network describes the network; unset fields have its defaults.
+	Network spec.Network
 }
 
 // Network is where a cluster lives.
@@ -52,15 +56,15 @@ type Network struct {
 	PrivateSubnets []SubnetID
 }
 
-// New builds the environment's network under scope/id; an existing one is
-// passed through and nothing is added. If the environment is invalid it
-// returns a check.Errors and adds nothing.
+// New builds a network under scope/id; an existing one is passed through and
+// nothing is added. If cfg is invalid it returns a check.Errors and adds
+// nothing.
 func New(scope constructs.Construct, id string, cfg Config) (Network, error) {
-	env := cfg.Environment.WithDefaults()
-	if err := env.Validate(); err != nil {
+	cfg.Network = cfg.Network.WithDefaults(cfg.Region)
+	if err := cfg.Validate(); err != nil {
 		return Network{}, fmt.Errorf("network %q: %w", id, err)
 	}
-	if existing := env.Network.Existing; existing != nil {
+	if existing := cfg.Network.Existing; existing != nil {
 		return Network{
 			VPC:            VPCID(existing.VPC),
 			Key:            existing.VPC,
@@ -70,11 +74,16 @@ func New(scope constructs.Construct, id string, cfg Config) (Network, error) {
 	}
 	b := builder{
 		node:   constructs.NewConstruct(scope, &id),
-		name:   env.Name,
-		region: env.Region,
-		spec:   env.Network,
+		name:   cfg.Name,
+		region: cfg.Region,
+		spec:   cfg.Network,
 	}
 	return b.build(), nil
+}
+
+// Validate reports every broken rule.
+func (cfg Config) Validate() error {
+	return check.Merge(spec.ValidateIdentity(cfg.Name, cfg.Region), cfg.Network.Validate(cfg.Region))
 }
 
 func subnetIDs(ids []string) []SubnetID {
@@ -111,10 +120,23 @@ func (b *builder) build() Network {
 		VpcId: b.vpc,
 		Tags:  b.tags(""),
 	})
-	publicRoutes := b.routes(b.node, "public", "public", func(r *route.RouteConfig) { r.GatewayId = gateway.Id() })
+	network := Network{VPC: VPCID(*b.vpc), Key: b.spec.CIDR}
+	privateRoutes := b.zones(&network, gateway)
+	// Free, and boots from S3 do not pay for the NAT gateways.
+	vpcendpoint.NewVpcEndpoint(b.node, jsii.String("s3"), &vpcendpoint.VpcEndpointConfig{
+		VpcId:           b.vpc,
+		ServiceName:     jsii.String("com.amazonaws." + b.region + ".s3"),
+		VpcEndpointType: jsii.String("Gateway"),
+		RouteTableIds:   &privateRoutes,
+		Tags:            b.tags("s3"),
+	})
+	return network
+}
 
-	network := Network{VPC: VPCID(*b.vpc), Key: netip.MustParsePrefix(b.spec.CIDR).String()}
-	var privateTables []*string
+// zones adds the subnets of every availability zone to network, and returns
+// the private route tables.
+func (b *builder) zones(network *Network, gateway internetgateway.InternetGateway) (privateTables []*string) {
+	publicRoutes := b.routes(b.node, "public", "public", func(r *route.RouteConfig) { r.GatewayId = gateway.Id() })
 	var nat *string // the gateway of this zone, or the only one
 	for i, zone := range b.spec.AvailabilityZones {
 		scope := constructs.NewConstruct(b.node, &zone)
@@ -128,15 +150,7 @@ func (b *builder) build() Network {
 		network.PrivateSubnets = append(network.PrivateSubnets, SubnetID(*private))
 		privateTables = append(privateTables, privateRoutes)
 	}
-	// Free, and boots from S3 do not pay for the NAT gateways.
-	vpcendpoint.NewVpcEndpoint(b.node, jsii.String("s3"), &vpcendpoint.VpcEndpointConfig{
-		VpcId:           b.vpc,
-		ServiceName:     jsii.String("com.amazonaws." + b.region + ".s3"),
-		VpcEndpointType: jsii.String("Gateway"),
-		RouteTableIds:   &privateTables,
-		Tags:            b.tags("s3"),
-	})
-	return network
+	return privateTables
 }
 
 // tags names a part of the network; the rest comes from the provider's default tags.

@@ -6,13 +6,30 @@ import "strings"
 // Partition returns the partition of a region, as ARNs name it:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
 func Partition(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
+	for _, p := range []struct{ prefix, partition string }{
+		{"cn-", "aws-cn"},
+		{"us-gov-", "aws-us-gov"},
+		{"us-iso-", "aws-iso"},
+		{"us-isob-", "aws-iso-b"},
+		{"eu-isoe-", "aws-iso-e"},
+		{"us-isof-", "aws-iso-f"},
+		{"eusc-", "aws-eusc"},
+	} {
+		if strings.HasPrefix(region, p.prefix) {
+			return p.partition
+		}
 	}
 	return "aws"
+}
+
+// EC2Principal returns the service that assumes the roles of instances; China
+// has its own:
+// https://docs.amazonaws.cn/en_us/aws/latest/userguide/iam.html
+func EC2Principal(region string) string {
+	if Partition(region) == "aws-cn" {
+		return "ec2.amazonaws.com.cn"
+	}
+	return "ec2.amazonaws.com"
 }
 
 // LoadBalancerAccount returns the account from which Elastic Load Balancing

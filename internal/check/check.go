@@ -3,6 +3,7 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 	"strconv"
@@ -104,4 +105,19 @@ func Join(parent, field string) string {
 // Index extends a path by a list position, counted from 0.
 func Index(parent string, i int) string {
 	return parent + "[" + strconv.Itoa(i) + "]"
+}
+
+// Merge makes one Errors of those that several validations returned, or nil.
+// An error of another type comes back joined with the rest.
+func Merge(errs ...error) error {
+	var all Errors
+	for _, err := range errs {
+		var faults Errors
+		if errors.As(err, &faults) {
+			all = append(all, faults...)
+		} else if err != nil {
+			return errors.Join(errs...)
+		}
+	}
+	return all.Err()
 }

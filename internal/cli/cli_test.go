@@ -29,7 +29,7 @@ func TestScripts(t *testing.T) {
 		Deadline:            time.Now().Add(time.Minute), // a command that hangs is killed
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		UpdateScripts:       os.Getenv("UPDATE_GOLDEN") == "1",
 		Setup:               makeLocked,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": expectCode,

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tandem-iac/tandem/internal/needs"
 )
 
 const testKey = "0123456789ab"
@@ -21,6 +23,7 @@ func testFiles() (map[string][]byte, error) {
 }
 
 func TestOpenEntryRebuildsWhatIsNotWhole(t *testing.T) {
+	const ofAnotherUser = "of another user"
 	for _, tt := range []struct {
 		name string
 		harm func(dir string) error
@@ -41,14 +44,12 @@ func TestOpenEntryRebuildsWhatIsNotWhole(t *testing.T) {
 		}},
 		{"empty manifest", func(dir string) error { return os.Truncate(filepath.Join(dir, manifestFile), 0) }},
 		{"writable by others", func(dir string) error { return os.Chmod(dir, 0o777) }},
-		{"of another user", func(dir string) error {
-			if os.Geteuid() != 0 {
-				t.Skip("only root can give files away")
-			}
-			return os.Chown(dir, 65534, 65534)
-		}},
+		{ofAnotherUser, func(dir string) error { return os.Chown(dir, 65534, 65534) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			if tt.name == ofAnotherUser {
+				needs.Root(t)
+			}
 			root := t.TempDir()
 			dir, unlock := open(t, root)
 			if err := tt.harm(dir); err != nil {

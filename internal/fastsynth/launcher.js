@@ -100,4 +100,15 @@ process.on("exit", () => {
   }
 });
 
+// cdktf notes with every token the whole stack that made it, for its error
+// messages: frames of the kernel, which say nothing to somebody who writes Go.
+const { captureStackTrace } = Error;
+Error.captureStackTrace = (object, below) => {
+  if (Error.stackTraceLimit !== Number.MAX_SAFE_INTEGER) captureStackTrace(object, below);
+};
+
+// An interrupt reaches this process too. The Go side ends the kernel, which
+// then removes what it has put into the temporary directory.
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
+
 require("./program.js");

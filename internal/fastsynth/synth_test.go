@@ -28,6 +28,8 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/vpc"
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"github.com/tandem-iac/tandem/internal/needs"
 )
 
 // asApp makes this program an app that synthesizes to CDKTF_OUTDIR, instead of
@@ -186,7 +188,7 @@ func TestSynth(t *testing.T) {
 	t.Run("full disk", func(t *testing.T) {
 		a := newApp(t)
 		if err := mountSmall(a.cache); err != nil {
-			t.Skip("cannot mount a small file system: ", err)
+			needs.Skip(t, "cannot mount a small file system: "+err.Error())
 		}
 		t.Cleanup(func() { syscall.Unmount(a.cache, 0) })
 		check(t, a, 1)
@@ -222,9 +224,10 @@ func TestSynth(t *testing.T) {
 // The Go side of jsii prints what the kernel's process prints, if it arrives as
 // JSON lines on its standard error.
 func TestLauncherForwardsTheConsole(t *testing.T) {
+	needs.Tool(t, "node")
 	node, err := exec.LookPath("node")
 	if err != nil {
-		t.Skip("no node")
+		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	const program = `

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // Block is the arguments of one resource, data source or output.
@@ -27,9 +28,8 @@ type Stack struct {
 	Outputs   map[string]Block `json:"output"`
 	Variables map[string]Block `json:"variable"`
 	Locals    Block            `json:"locals"`
-	// Providers are configurations by provider, Terraform the settings.
-	Providers map[string]any `json:"provider"`
-	Terraform Block          `json:"terraform"`
+	// Terraform holds the settings, the backend among them.
+	Terraform Block `json:"terraform"`
 }
 
 // Load reads a stack from a cdk.tf.json.
@@ -262,7 +262,9 @@ func render(expression hclsyntax.Expression) (string, error) {
 			return render(e.Args[0])
 		}
 	case *hclsyntax.LiteralValueExpr:
-		return e.Val.AsString(), nil
+		if e.Val.Type() == cty.String {
+			return e.Val.AsString(), nil
+		}
 	case *hclsyntax.ScopeTraversalExpr:
 		r, _ := referenceOf(e.Traversal)
 		return "<" + strings.Join(append([]string{r.Target}, r.Path...), ".") + ">", nil
