@@ -32,7 +32,8 @@ type Cluster struct {
 	Drain Drain `yaml:"drain,omitempty"`
 	// Refresh is manual, where a changed launch template reaches instances as
 	// they are replaced, or rolling, where an apply starts an instance refresh
-	// of both groups. Default: manual.
+	// of both groups. An image that is found by parameter or filter changes at
+	// its owner's pace: with rolling, name it by id. Default: manual.
 	Refresh string `yaml:"refresh,omitempty" enum:"manual,rolling"`
 	// OnDemand is the anchor group.
 	OnDemand OnDemand `yaml:"on_demand,omitempty"`
@@ -135,7 +136,7 @@ type Bootstrap struct {
 	SetupSHA256 string `yaml:"setup_sha256,omitempty" format:"sha256"`
 	// Preamble is shell that runs before the setup script, as root, for
 	// instance to set a proxy. At most 12 KiB. Default: none.
-	Preamble string `yaml:"preamble,omitempty"`
+	Preamble string `yaml:"preamble,omitempty" format:"preamble"`
 }
 
 const (

@@ -18,6 +18,9 @@
 package spec
 
 import (
+	"strconv"
+	"strings"
+
 	"maps"
 	"path"
 
@@ -150,11 +153,24 @@ func (e Environment) validate(faults *relations) {
 	e.State.validate(faults, e.Delivery)
 	e.Network.validate(faults, e.Region)
 	e.Delivery.validate(faults)
+	validateTags(faults, e.Tags)
 	for _, name := range sortedKeys(e.Clusters) {
 		e.Clusters[name].validate(faults, clusterContext{
 			path:        check.Join("clusters", name),
 			name:        name,
 			environment: e,
 		})
+	}
+}
+
+// validateTags refuses keys that differ in case alone, which IAM takes for the
+// same: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
+func validateTags(faults *relations, tags map[string]string) {
+	keys := sortedKeys(tags)
+	for i, key := range keys {
+		for _, earlier := range keys[:i] {
+			faults.Require(!strings.EqualFold(key, earlier), check.Join("tags", key), strconv.Quote(key),
+				"something other than tags."+earlier+": IAM knows no case", check.Join("tags", earlier))
+		}
 	}
 }

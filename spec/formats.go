@@ -28,37 +28,61 @@ var formats = map[string]format{
 	"ami":           {pattern: regexp.MustCompile(`^ami-[0-9a-f]{8,17}$`), want: "an image id such as ami-0123456789abcdef0"},
 	"ami_name":      {pattern: regexp.MustCompile(`^[A-Za-z0-9()\[\] ./'@_*?-]{3,128}$`), want: "an image name of letters, digits and ()[] ./-'@_, with * and ? as wildcards"},
 	"ami_owner":     {pattern: regexp.MustCompile(`^(self|amazon|aws-marketplace|[0-9]{12})$`), want: "self, amazon, aws-marketplace or an account id"},
-	"bucket":        {pattern: regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`), want: "3 to 63 lower-case letters, digits and inner hyphens"},
+	"bucket":        {pattern: regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`), want: "3 to 63 lower-case letters, digits and inner hyphens, without the affixes that S3 reserves", also: isFreeBucket},
 	"certificate":   {pattern: regexp.MustCompile(`^arn:(aws[a-z-]*):acm:([a-z0-9-]+):([0-9]{12}):certificate/[A-Za-z0-9-]+$`), want: "an ACM certificate's ARN"},
 	"cidr":          {pattern: regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2}$`), want: "an IPv4 range such as 10.0.0.0/16, without host bits", also: isNetwork},
 	"device":        {pattern: regexp.MustCompile(`^/dev/[a-z0-9/]+$`), want: "a device such as /dev/xvda"},
 	"directory":     {pattern: regexp.MustCompile(`^[A-Za-z0-9_.@+-][A-Za-z0-9_./@+~ -]*$`), want: "a relative directory of letters, digits, spaces and _./@+~-"},
-	"environment":   {pattern: regexp.MustCompile(`^[a-z][a-z0-9-]{0,14}[a-z0-9]$`), want: "2 to 16 lower-case letters, digits and inner hyphens, a letter first and not internal, which load balancers reserve", also: isNotInternal},
+	"environment":   {pattern: regexp.MustCompile(`^[a-z][a-z0-9-]{0,14}[a-z0-9]$`), want: "2 to 16 lower-case letters, digits and inner hyphens, a letter first, and neither internal nor sg, which AWS reserves", also: isUnreserved},
 	"instance_type": {pattern: regexp.MustCompile(`^[a-z][a-z0-9-]*\.[a-z0-9-]+$`), want: "an instance type such as m4.large"},
 	"key":           {pattern: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,999}$`), want: "an object key of letters, digits and ._/-"},
 	"matcher":       {pattern: regexp.MustCompile(`^[2-4][0-9]{2}(-[2-4][0-9]{2})?(,[2-4][0-9]{2}(-[2-4][0-9]{2})?)*$`), want: "statuses such as 200, 200-299 or 200,204, the lower end of a range first", also: isMatcher},
 	"name":          {pattern: regexp.MustCompile(`^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`), want: "1 to 63 lower-case letters, digits and inner hyphens, a letter first"},
 	"path":          {pattern: regexp.MustCompile(`^/[A-Za-z0-9._~/?&=%+:@,-]{0,999}$`), want: "a path that begins with /"},
+	"preamble":      {pattern: regexp.MustCompile(`^[^\x00]*$`), want: "shell without NUL bytes and without TfToken[, which cdktf takes for its own", also: hasNoToken},
 	"region":        {pattern: regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]$`), want: "a region such as ap-southeast-1"},
 	"sha256":        {pattern: regexp.MustCompile(`^[0-9a-f]{64}$`), want: "64 lower-case hex digits"},
-	"ssl_policy":    {pattern: regexp.MustCompile(`^ELBSecurityPolicy-(TLS13-1-[23][A-Za-z0-9-]*|FS-1-2-[A-Za-z0-9-]+|TLS-1-2-(2017-01|Ext-2018-06))$`), want: "a policy without TLS 1.0 and 1.1, such as ELBSecurityPolicy-TLS13-1-2-Res-2021-06"},
+	"ssl_policy":    {pattern: regexp.MustCompile(`^ELBSecurityPolicy-(TLS13-1-[23](-Res|-Ext[0-2])?(-FIPS)?(-PQ)?-20[0-9]{2}-[01][0-9]|FS-1-2(-Res)?-20[0-9]{2}-[01][0-9]|TLS-1-2-(2017-01|Ext-2018-06))$`), want: "a policy without TLS 1.0 and 1.1, such as ELBSecurityPolicy-TLS13-1-2-Res-2021-06"},
 	"ssm_parameter": {pattern: regexp.MustCompile(`^/[A-Za-z0-9_./-]{1,999}$`), want: "a parameter name that begins with /"},
 	"subnet":        {pattern: regexp.MustCompile(`^subnet-[0-9a-f]{8,17}$`), want: "a subnet id such as subnet-0123456789abcdef0"},
-	"tag_key":       {pattern: regexp.MustCompile(`^[\p{L}\p{N} _.:/=+@-]{1,128}$`), want: "a key of at most 128 letters, digits, spaces and _.:/=+-@ that begins with neither aws: nor tandem:", also: isFreeTag},
-	"tag_value":     {pattern: regexp.MustCompile(`^[\p{L}\p{N} _.:/=+@-]{0,256}$`), want: "a value of at most 256 letters, digits, spaces and _.:/=+-@"},
+	"tag_key":       {pattern: regexp.MustCompile(`^[\p{L}\p{N} _.:/=+@-]{1,128}$`), want: "a key of at most 128 letters, digits, inner spaces and _.:/=+-@, not Name, that begins with neither aws: nor tandem:", also: isFreeTag},
+	"tag_value":     {pattern: regexp.MustCompile(`^[\p{L}\p{N} _.:/=+@-]{0,256}$`), want: "a value of at most 256 letters, digits, inner spaces and _.:/=+-@", also: isTrimmed},
 	"zone":          {pattern: regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9][a-z]$`), want: "an availability zone such as ap-southeast-1a"},
 	"vpc":           {pattern: regexp.MustCompile(`^vpc-[0-9a-f]{8,17}$`), want: "a VPC id such as vpc-0123456789abcdef0"},
 }
 
-// isNotInternal keeps load balancer names, which begin with the environment's,
-// from beginning with internal-:
+// isUnreserved keeps load balancer names, which begin with the environment's,
+// from beginning with internal-, and security group names with sg-:
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
-func isNotInternal(s string) bool {
-	return s != "internal" && !strings.HasPrefix(s, "internal-")
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
+func isUnreserved(s string) bool {
+	first, _, _ := strings.Cut(s, "-")
+	return first != "internal" && first != "sg"
 }
 
+// isFreeTag keeps to keys that are neither AWS's nor tandem's own. Some
+// services, IAM among them, take keys that differ in case for the same.
 func isFreeTag(s string) bool {
-	return !strings.HasPrefix(s, "aws:") && !strings.HasPrefix(s, "tandem:")
+	lower := strings.ToLower(s)
+	return !strings.HasPrefix(lower, "aws:") && !strings.HasPrefix(lower, "tandem:") && lower != "name" && isTrimmed(s)
+}
+
+func isTrimmed(s string) bool { return strings.TrimSpace(s) == s }
+
+// isFreeBucket refuses the affixes that S3 reserves:
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+func isFreeBucket(s string) bool {
+	for _, prefix := range []string{"xn--", "sthree-", "amzn-s3-demo-"} {
+		if strings.HasPrefix(s, prefix) {
+			return false
+		}
+	}
+	for _, suffix := range []string{"-s3alias", "--ol-s3", "--x-s3", "--table-s3"} {
+		if strings.HasSuffix(s, suffix) {
+			return false
+		}
+	}
+	return true
 }
 
 // isMatcher keeps the ranges of a list of statuses from running backwards.
@@ -73,8 +97,16 @@ func isMatcher(s string) bool {
 
 func isRegion(s string) bool { return formats["region"].matches(s) }
 
-// isNetwork reports whether s is an IPv4 prefix without host bits.
+// hasNoToken refuses text that cdktf would take for a token of its own.
+func hasNoToken(s string) bool { return !strings.Contains(s, "TfToken[") }
+
+// isNetwork reports whether s is an IPv4 prefix, without host bits, of addresses
+// that hosts can have.
 func isNetwork(s string) bool {
 	prefix, err := netip.ParsePrefix(s)
-	return err == nil && prefix.Addr().Is4() && prefix.Masked() == prefix
+	if err != nil || !prefix.Addr().Is4() || prefix.Masked() != prefix {
+		return false
+	}
+	first := prefix.Addr().As4()[0]
+	return first != 0 && first != 127 && first < 224 && !prefix.Addr().IsLinkLocalUnicast()
 }

@@ -91,27 +91,48 @@ func (n Network) WithDefaults(region string) Network {
 		return n // validation names the fault
 	}
 	if n.PublicSubnets == nil {
-		n.PublicSubnets = carve(vpc, publicBits, 0, len(n.AvailabilityZones))
+		n.PublicSubnets = carve(vpc, publicBits, 0, n.AvailabilityZones)
 	}
 	if n.PrivateSubnets == nil {
-		n.PrivateSubnets = carve(vpc, privateBits, 1, len(n.AvailabilityZones))
+		n.PrivateSubnets = carve(vpc, privateBits, 1, n.AvailabilityZones)
 	}
 	return n
 }
 
-// carve returns count consecutive subnets of a VPC, from the first-th on,
-// whose prefixes are longer than the VPC's by bits.
-func carve(vpc netip.Prefix, bits, first, count int) []string {
+// carve returns a subnet of the VPC for each zone, whose prefix is longer than
+// the VPC's by bits. Its place follows from the zone's letter, offset for the
+// first, so that another list of zones moves nobody's subnet.
+func carve(vpc netip.Prefix, bits, offset int, zones []string) []string {
 	length := vpc.Bits() + bits
 	base := vpc.Masked().Addr().As4()
-	subnets := make([]string, count)
-	for i := range subnets {
+	subnets := make([]string, len(zones))
+	for i, letter := range zoneLetters(zones) {
 		var addr [4]byte
-		offset := uint32(first+i) << (32 - length)
-		binary.BigEndian.PutUint32(addr[:], binary.BigEndian.Uint32(base[:])+offset)
+		place := uint32(offset+letter) << (32 - length)
+		binary.BigEndian.PutUint32(addr[:], binary.BigEndian.Uint32(base[:])+place)
 		subnets[i] = netip.PrefixFrom(netip.AddrFrom4(addr), length).String()
 	}
 	return subnets
+}
+
+// zoneLetters counts each zone's letter from a. Zones that are none, or not
+// distinct, have faults of their own, and are simply numbered.
+func zoneLetters(zones []string) []int {
+	const most = 'o' - 'a' // private subnets begin at the second of sixteen parts
+	var letters, numbers []int
+	sound := true
+	for i, zone := range zones {
+		letter := i
+		if formats["zone"].matches(zone) {
+			letter = int(zone[len(zone)-1] - 'a')
+		}
+		sound = sound && letter <= most && !slices.Contains(letters, letter)
+		letters, numbers = append(letters, letter), append(numbers, i)
+	}
+	if sound {
+		return letters
+	}
+	return numbers
 }
 
 // Validate reports every broken rule of a network on its own as a check.Errors

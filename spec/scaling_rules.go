@@ -22,6 +22,8 @@ func (c Cluster) validateGroups(faults *relations, ctx clusterContext) {
 		group.validate(faults, check.Join(ctx.path, group.name), c.Instance.Monitoring)
 	}
 	c.validatePrices(faults, ctx)
+	faults.Require(c.OnDemand.Max > c.OnDemand.Min, ctx.path+".on_demand.max", fmt.Sprint(c.OnDemand.Max),
+		fmt.Sprintf("above min, which is %d: a rescue adds an instance", c.OnDemand.Min), ctx.path+".on_demand.min")
 	for _, pair := range []struct {
 		path           string
 		onDemand, spot float64

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tandem-iac/tandem/internal/awsregion"
 	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/spec"
 )
@@ -21,8 +22,8 @@ import (
 const (
 	schemaFile  = "tandem.schema.json"
 	pricingPage = "https://aws.amazon.com/ec2/pricing/on-demand/"
-	// placeholderARN passes every rule and no apply; %s is the region.
-	placeholderARN = "arn:aws:acm:%s:000000000000:certificate/REPLACE-ME"
+	// placeholderARN passes every rule and no apply; it takes partition and region.
+	placeholderARN = "arn:%s:acm:%s:000000000000:certificate/REPLACE-ME"
 
 	defaultRegion       = "ap-southeast-1"
 	defaultInstanceType = "m4.large"
@@ -42,7 +43,13 @@ region: {{yaml .Region}}
 # ` + pricingPage + `
 on_demand_prices:
   {{yaml .InstanceType}}: {{.Price}}
-
+{{with .Zones}}
+network:
+  availability_zones:
+{{- range .}}
+    - {{yaml .}}
+{{- end}}
+{{end}}
 clusters:
   {{yaml .Cluster}}:
 {{- if .Placeholder}}
@@ -58,6 +65,8 @@ type starter struct {
 	Environment, Region, Cluster, InstanceType string
 	// CertificateARN is empty for a placeholder.
 	CertificateARN string
+	// Zones are the availability zones. Nil: the default ones.
+	Zones []string
 	// OnDemandPrice is in USD per hour. Nil: the known one, if it is known.
 	OnDemandPrice *float64
 }
@@ -85,6 +94,7 @@ tandem.yaml; - is standard output). What it leaves out has a safe default.`,
 	flags := cmd.Flags()
 	flags.StringVar(&s.Environment, "environment", "prod", "`name` of the environment, before every name in AWS")
 	flags.StringVar(&s.Region, "region", defaultRegion, "AWS `region`")
+	flags.StringSliceVar(&s.Zones, "availability-zones", nil, "`ZONES` of that region, two or more with commas between (default its a and b)")
 	flags.StringVar(&s.Cluster, "cluster", "web", "`name` of the cluster")
 	flags.StringVar(&s.InstanceType, "instance-type", defaultInstanceType, "`type` of the instances")
 	flags.Float64Var(&price, "on-demand-price", 0, fmt.Sprintf("`USD` per hour of that type in that region, see %s (default %v for %s in %s; required for others)",
@@ -165,7 +175,7 @@ func (s starter) file() ([]byte, spec.Environment, error) {
 func (s starter) fields(price float64) any {
 	placeholder := s.CertificateARN == ""
 	if placeholder {
-		s.CertificateARN = fmt.Sprintf(placeholderARN, s.Region)
+		s.CertificateARN = fmt.Sprintf(placeholderARN, awsregion.Partition(s.Region), s.Region)
 	}
 	return struct {
 		starter
