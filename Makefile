@@ -40,7 +40,7 @@ fuzz: ## Look for descriptions that break the parser, for a minute
 lint: ## Run the linters of .golangci.yml and shellcheck
 	go tool -modfile=tools/go.mod golangci-lint run ./...
 	./scripts/need.sh shellcheck shellcheck
-	shellcheck instance/*.sh scripts/*.sh
+	shellcheck instance/setup.sh scripts/*.sh
 
 .PHONY: bench
 bench: versions ## Measure synth with 1, 10 and 50 clusters: time and memory

@@ -58,7 +58,7 @@ func Synth(ctx context.Context, env spec.Environment, outDir string) ([]Summary,
 	select {
 	case err = <-done:
 	case <-ctx.Done():
-		<-done // or the kernel would go on writing into what is being removed
+		_ = <-done // or the kernel would go on writing into what is being removed
 		err = errors.New("interrupted: the output is as it was")
 	}
 	if err != nil {

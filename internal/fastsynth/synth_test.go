@@ -190,7 +190,11 @@ func TestSynth(t *testing.T) {
 		if err := mountSmall(a.cache); err != nil {
 			needs.Skip(t, "cannot mount a small file system: "+err.Error())
 		}
-		t.Cleanup(func() { syscall.Unmount(a.cache, 0) })
+		t.Cleanup(func() {
+			if err := syscall.Unmount(a.cache, 0); err != nil {
+				t.Error(err)
+			}
+		})
 		check(t, a, 1)
 		if left := a.entries(t); len(left) > 0 {
 			t.Errorf("left on the full disk: %v", left)

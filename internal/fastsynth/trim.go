@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -36,7 +37,7 @@ func unpack(tarball []byte, modules []string) (npmPackage, error) {
 	archive := tar.NewReader(bufio.NewReaderSize(unzipped, 1<<16))
 	for {
 		header, err := archive.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -149,7 +150,7 @@ func trimMembers(r io.Reader, modules []string) ([]byte, error) {
 		if !skipping {
 			out.Write(line)
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return out.Bytes(), nil
 		}
 		if err != nil {
@@ -173,7 +174,7 @@ func moduleDirs(assembly []byte) (map[string]string, error) {
 	for name, m := range described.Submodules {
 		dir, ok := strings.CutSuffix(strings.TrimPrefix(m.SymbolID, "src/"), "/index:")
 		if !ok || strings.Contains(dir, "/") {
-			return nil, fmt.Errorf("%s is at %q, want src/<directory>/index:", name, m.SymbolID)
+			return nil, fmt.Errorf("%s is at %q, want src/<directory>/index", name, m.SymbolID)
 		}
 		dirs[strings.TrimPrefix(name, provider+".")] = dir
 	}
