@@ -58,8 +58,10 @@ func Synth(ctx context.Context, env spec.Environment, outDir string) ([]Summary,
 	select {
 	case err = <-done:
 	case <-ctx.Done():
-		_ = <-done // or the kernel would go on writing into what is being removed
-		err = errors.New("interrupted: the output is as it was")
+		err = <-done // or the kernel would go on writing into what is being removed
+		if err == nil {
+			err = errors.New("interrupted: the output is as it was")
+		}
 	}
 	if err != nil {
 		return nil, err
