@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tandem-iac/tandem/internal/golden"
 	"github.com/tandem-iac/tandem/internal/needs"
@@ -170,9 +172,17 @@ func TestOneMoreCluster(t *testing.T) {
 		}
 		return strings.Join(list, ", ")
 	}
+	killed := filepath.Join(dir, ".synth-killed")
+	old := time.Now().Add(-2 * time.Hour)
+	if err := errors.Join(os.Mkdir(killed, 0o700), os.Chtimes(killed, old, old)); err != nil {
+		t.Fatal(err)
+	}
 	summaries, err := stacks.Synth(t.Context(), env, dir)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".synth-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 	if got, want := changes(summaries), "prod-delivery unchanged, prod-network unchanged, prod-dogmatix unchanged, prod-getafix new, prod-obelix unchanged"; got != want {
 		t.Errorf("with a third cluster got %s, want %s", got, want)

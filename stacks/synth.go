@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
@@ -78,8 +79,26 @@ func stage(outDir string) (work, absolute string, err error) {
 	if err = os.MkdirAll(absolute, 0o777); err != nil {
 		return "", "", err
 	}
-	work, err = os.MkdirTemp(absolute, ".synth-")
+	removeAbandoned(absolute)
+	work, err = os.MkdirTemp(absolute, stagePrefix)
 	return work, absolute, err
+}
+
+const (
+	stagePrefix = ".synth-"
+	// abandoned is the age at which no synthesis still uses its directory.
+	abandoned = time.Hour
+)
+
+// removeAbandoned removes what killed runs left behind. What it cannot remove
+// is in nobody's way.
+func removeAbandoned(outDir string) {
+	left, _ := filepath.Glob(filepath.Join(outDir, stagePrefix+"*"))
+	for _, dir := range left {
+		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > abandoned {
+			os.RemoveAll(dir)
+		}
+	}
 }
 
 // synthInto turns the panics by which jsii reports errors into errors. A
