@@ -1,0 +1,219 @@
+package archive
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/klauspost/pgzip"
+)
+
+const (
+	// owner owns every entry.
+	owner = "root"
+	// blockSize is what one core compresses at a time. It is part of the
+	// format: another one gives other bytes.
+	blockSize = 1 << 20
+	// level is gzip's own default, as a trade of time for size.
+	level = 6
+)
+
+// BuildConfig configures Build.
+type BuildConfig struct {
+	// Dir is the directory that Paths are relative to. Default: the current one.
+	Dir string
+	// Paths are the directories and files to pack, below Dir. Required.
+	Paths []string
+	// Output is the archive to write; an old one is replaced. Required.
+	Output string
+	// Branch overrides what the repository says.
+	Branch string
+	// DetachedBranch is the branch where the repository has none checked out.
+	DetachedBranch string
+	// Epoch overrides the commit's time: SOURCE_DATE_EPOCH
+	// (https://reproducible-builds.org/specs/source-date-epoch/). Nil: unset.
+	Epoch *time.Time
+	// Progress is told how many bytes of the tree are packed. Nil: nobody asks.
+	Progress func(done, total int64)
+}
+
+// Result is what Build made.
+type Result struct {
+	Info
+	// Files counts files and symbolic links.
+	Files int
+	// Unpacked and Size are the bytes of the tree's files and of the archive.
+	Unpacked, Size int64
+}
+
+// Build packs what git keeps of the given paths: no .git, nothing ignored.
+// A path named by itself is packed even if it is ignored. If Build fails,
+// Output is as it was.
+func Build(ctx context.Context, cfg BuildConfig) (Result, error) {
+	if cfg.Dir == "" {
+		cfg.Dir = "."
+	}
+	if cfg.Progress == nil {
+		cfg.Progress = func(int64, int64) {}
+	}
+	sources, err := collect(ctx, cfg.Dir, cfg.Paths, cfg.Output)
+	if err != nil {
+		return Result{}, err
+	}
+	info, err := describe(ctx, cfg)
+	if err != nil {
+		return Result{}, err
+	}
+	result := Result{Info: info}
+	for _, s := range sources {
+		if s.mode.IsDir() {
+			continue
+		}
+		result.Files++
+		if s.mode.IsRegular() {
+			result.Unpacked += s.size
+		}
+	}
+	return result, writeArchive(ctx, cfg, sources, &result)
+}
+
+func writeArchive(ctx context.Context, cfg BuildConfig, sources []source, result *Result) (err error) {
+	out, err := os.CreateTemp(filepath.Dir(cfg.Output), "."+filepath.Base(cfg.Output)+"-*")
+	if err != nil {
+		return InputError{err}
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, out.Close(), os.Remove(out.Name()))
+		}
+	}()
+	// The hash is known at the end only, but its length now: leave room.
+	result.Tree = strings.Repeat("0", 2*sha256.Size)
+	room, err := result.member()
+	if err != nil {
+		return err
+	}
+	if _, err := out.Seek(int64(len(room)), io.SeekStart); err != nil {
+		return err
+	}
+	p := packer{dir: cfg.Dir, at: result.BuiltAt, progress: func(done int64) { cfg.Progress(done, result.Unpacked) }}
+	if result.Tree, err = p.pack(ctx, out, sources); err != nil {
+		return err
+	}
+	head, err := result.member()
+	if err != nil {
+		return err
+	}
+	if _, err := out.WriteAt(head, 0); err != nil {
+		return err
+	}
+	stat, err := out.Stat()
+	if err != nil {
+		return err
+	}
+	result.Size = stat.Size()
+	if err := errors.Join(out.Chmod(0o644), out.Sync(), out.Close()); err != nil {
+		return err
+	}
+	return os.Rename(out.Name(), cfg.Output)
+}
+
+// packer writes gzip member 2.
+type packer struct {
+	dir      string
+	at       time.Time
+	progress func(done int64)
+	done     int64
+}
+
+func (p *packer) pack(ctx context.Context, out io.Writer, sources []source) (tree string, err error) {
+	zip, err := pgzip.NewWriterLevel(out, level)
+	if err != nil {
+		return "", err
+	}
+	if err := zip.SetConcurrency(blockSize, 2*runtime.GOMAXPROCS(0)); err != nil {
+		return "", err
+	}
+	hash := sha256.New()
+	w := tar.NewWriter(io.MultiWriter(hash, zip))
+	buf := make([]byte, 256<<10)
+	for _, s := range sources {
+		if err := p.entry(ctx, w, s, buf); err != nil {
+			return "", errors.Join(err, zip.Close())
+		}
+	}
+	if err := errors.Join(w.Close(), zip.Close()); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
+}
+
+// entryTime is the time of every entry. Web servers tell clients by it that a
+// file has changed, so it is the build's rather than a constant.
+func entryTime(builtAt time.Time) time.Time {
+	if builtAt.IsZero() {
+		return time.Unix(0, 0)
+	}
+	return builtAt
+}
+
+func (p *packer) entry(ctx context.Context, w *tar.Writer, s source, buf []byte) error {
+	header := &tar.Header{Name: s.name, ModTime: entryTime(p.at), Uname: owner, Gname: owner}
+	switch {
+	case s.mode.IsDir():
+		header.Typeflag, header.Name, header.Mode = tar.TypeDir, s.name+"/", 0o755
+	case s.mode.Type() == fs.ModeSymlink:
+		header.Typeflag, header.Linkname, header.Mode = tar.TypeSymlink, s.target, 0o777
+	default:
+		header.Typeflag, header.Size, header.Mode = tar.TypeReg, s.size, 0o644
+		// As in git, executable or not is all there is: the rest is the umask's.
+		if s.mode&0o100 != 0 {
+			header.Mode = 0o755
+		}
+	}
+	if err := w.WriteHeader(header); err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	if header.Typeflag != tar.TypeReg {
+		return nil
+	}
+	return p.copyFile(ctx, w, s, buf)
+}
+
+func (p *packer) copyFile(ctx context.Context, w io.Writer, s source, buf []byte) (err error) {
+	f, err := os.Open(filepath.Join(p.dir, filepath.FromSlash(s.name)))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	for left := s.size; ; {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		n, err := f.Read(buf)
+		left -= int64(n)
+		if left < 0 || (err == io.EOF && left > 0) {
+			return fmt.Errorf("%s changed while it was being packed", s.name)
+		}
+		if _, err := w.Write(buf[:n]); err != nil {
+			return err
+		}
+		p.done += int64(n)
+		p.progress(p.done)
+		if err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tandem-iac/tandem/internal/git"
+)
+
+// PromoteConfig configures Promote and Rollback.
+type PromoteConfig struct {
+	// Version is a number or latest. Required; Rollback ignores it.
+	Version string
+	// Tag is the tag to be moved to the version's commit. Nil: none.
+	Tag *git.Tag
+	// Repository is the work tree that the tag is moved and pushed from.
+	Repository git.Dir
+}
+
+// Promotion is what Promote and Rollback did.
+type Promotion struct {
+	Manifest
+	// From is the version that was stable before. Zero: none.
+	From int `json:"from"`
+	// Moved is false where the version was stable already.
+	Moved bool `json:"moved"`
+}
+
+// MovedError says that somebody else has moved latest-stable since it was
+// looked at.
+type MovedError struct {
+	Artifact string
+	// From is what was stable at first, Now what somebody has made stable and
+	// Wanted what was to become so.
+	From, Now, Wanted int
+}
+
+func (e *MovedError) Error() string {
+	return fmt.Sprintf("latest-stable of %s was moved from %s to %s by somebody else while %d was being promoted: see 'tandem release history', then promote again if %d is still right",
+		e.Artifact, versionOrNone(e.From), versionOrNone(e.Now), e.Wanted, e.Wanted)
+}
+
+func versionOrNone(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return fmt.Sprint(n)
+}
+
+// TagError says that latest-stable has moved and the tag has not.
+type TagError struct {
+	Version int
+	Err     error
+}
+
+func (e *TagError) Error() string {
+	return fmt.Sprintf("%d is stable now, but its tag was not moved (promote %d again for that): %v", e.Version, e.Version, e.Err)
+}
+
+func (e *TagError) Unwrap() error { return e.Err }
+
+// Promote makes a complete version the stable one after it has read and
+// checked its archive. If it fails, latest-stable is where it was, unless the
+// error is a *TagError; a *MovedError says that somebody else was faster. A
+// version that is stable already is checked too, and only its tag is moved.
+func (l *Ledger) Promote(ctx context.Context, cfg PromoteConfig) (Promotion, error) {
+	number, name, err := ParseVersion(cfg.Version)
+	if err == nil && name == Stable {
+		err = inputErrorf("version %q: want a number from 1 or latest", cfg.Version)
+	}
+	if err != nil {
+		return Promotion{}, err
+	}
+	r, err := l.record(ctx)
+	if err != nil {
+		return Promotion{}, err
+	}
+	if name == Latest {
+		if number, err = l.latest(ctx); err != nil {
+			return Promotion{}, err
+		}
+	}
+	return l.promote(ctx, r, number, ActionPromote, cfg)
+}
+
+// Rollback makes the version stable that was so before the present one.
+func (l *Ledger) Rollback(ctx context.Context, cfg PromoteConfig) (Promotion, error) {
+	r, err := l.record(ctx)
+	if err != nil {
+		return Promotion{}, err
+	}
+	number, ok := r.previous()
+	if !ok {
+		return Promotion{}, inputErrorf("there is no stable version of %s before %s to go back to: see 'tandem release history'",
+			l.artifact, versionOrNone(r.stable.Version))
+	}
+	return l.promote(ctx, r, number, ActionRollback, cfg)
+}
+
+// latest is the highest complete version, to which it moves the pointer where
+// its publisher did not.
+func (l *Ledger) latest(ctx context.Context) (int, error) {
+	versions, err := l.versions(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := l.catchUp(ctx, versions); err != nil {
+		return 0, err
+	}
+	p, err := l.pointer(ctx, latestName)
+	return p.Version, err
+}
+
+func (l *Ledger) promote(ctx context.Context, r record, number int, action string, cfg PromoteConfig) (Promotion, error) {
+	m, err := l.manifest(ctx, number)
+	if err != nil {
+		return Promotion{}, err
+	}
+	if err := l.verify(ctx, m); err != nil {
+		return Promotion{}, err
+	}
+	var tag git.Tag
+	if cfg.Tag != nil {
+		if m.Commit == "" {
+			return Promotion{}, inputErrorf("version %d was not built from a repository: promote it without a tag", number)
+		}
+		if tag, err = cfg.Repository.Prepare(ctx, *cfg.Tag, m.Commit); err != nil {
+			return Promotion{}, err
+		}
+	}
+	p := Promotion{Manifest: m, From: r.stable.Version, Moved: r.stable.Version != number || r.stable.SHA256 != m.SHA256}
+	if p.Moved {
+		if err := l.moveStable(ctx, r, m, action); err != nil {
+			return Promotion{}, err
+		}
+	}
+	if cfg.Tag != nil {
+		message := fmt.Sprintf("%s %d is stable in %s", l.artifact, number, l.environment)
+		if m.Modified {
+			message += "\n\nIt was built from a modified work tree."
+		}
+		if err := cfg.Repository.Move(ctx, tag, m.Commit, message); err != nil {
+			return p, &TagError{number, err}
+		}
+	}
+	return p, nil
+}
+
+// moveStable announces the change and carries it out.
+func (l *Ledger) moveStable(ctx context.Context, r record, m Manifest, action string) error {
+	change, err := l.announce(ctx, Change{
+		Previous: r.stable.Change, Action: action, From: r.stable.Version,
+		Version: m.Version, Commit: m.Commit, SHA256: m.SHA256, By: l.by, At: l.now().UTC(),
+	}, r.last)
+	if err != nil {
+		return err
+	}
+	// Announced first: see the package comment.
+	c, err := l.readClaim(ctx, m.Version)
+	if err == nil && c.State == claimPruned {
+		return InputError{Err: fmt.Errorf("version %d of %s is being pruned: promote another", m.Version, l.artifact)}
+	} else if err != nil && !errors.Is(err, errNotFound) {
+		return err
+	}
+	// Prune may have finished before the announcement.
+	if _, err := l.manifest(ctx, m.Version); err != nil {
+		return err
+	}
+	err = l.move(ctx, stableName, r.stable, m, change.Number)
+	if !errors.Is(err, errRefused) {
+		return err
+	}
+	now, err := l.pointer(ctx, stableName)
+	if err != nil {
+		return err
+	}
+	return &MovedError{l.artifact, r.stable.Version, now.Version, m.Version}
+}
