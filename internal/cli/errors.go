@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/tandem-iac/tandem/internal/check"
+	"github.com/tandem-iac/tandem/internal/release"
 )
 
 const (
@@ -34,10 +35,11 @@ func (e reportedError) Unwrap() error { return e.error }
 func exitCode(err error) int {
 	var input inputError
 	var faults check.Errors
+	var release release.InputError
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, &input), errors.As(err, &faults):
+	case errors.As(err, &input), errors.As(err, &faults), errors.As(err, &release):
 		return exitInput
 	}
 	return exitFailure

@@ -80,6 +80,7 @@ Exit codes: 0 fine, 1 failure, 2 the input is wrong.`,
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddCommand(
 		newInitCommand(a),
+		newReleaseCommand(a),
 		newSchemaCommand(a),
 		newValidateCommand(a),
 		newVersionCommand(a),

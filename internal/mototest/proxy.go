@@ -137,3 +137,13 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, f Fault) {
 	}
 	_, _ = io.Copy(w, answer.Body)
 }
+
+// Refuse is a fault of every request but those that look at a bucket.
+func Refuse(code string, status int) func(int, *http.Request) Fault {
+	return func(_ int, r *http.Request) Fault {
+		if r.Method == http.MethodHead {
+			return Fault{}
+		}
+		return Fault{Status: status, Code: code}
+	}
+}

@@ -131,3 +131,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 		return context.Cause(ctx)
 	}
 }
+
+// TagName is the git tag that follows the stable version unless another one
+// is chosen.
+func (l *Ledger) TagName() string { return l.artifact + "-" + l.environment + "-stable" }

@@ -81,6 +81,9 @@ func (l *Ledger) Publish(ctx context.Context, cfg PublishConfig) (m Manifest, er
 		case errors.Is(err, errForeign) || errors.As(err, &lost):
 			return Manifest{}, err
 		}
+		if ctx.Err() != nil {
+			err = context.Cause(ctx) // rather than which request it ended
+		}
 		return Manifest{}, &UnfinishedError{c.Version, err}
 	}
 	return Manifest{}, fmt.Errorf("s3://%s/%s: something else writes archives there: %w", l.store.bucket, l.prefix(), err)

@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tandem-iac/tandem/internal/release"
+)
+
+func newReleaseListCommand(a *app) *cobra.Command {
+	var flags releaseFlags
+	var limit int
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the published versions, the newest first",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 0 {
+				return inputError{err: fmt.Errorf("--limit is %d, want 0 for all or more", limit)}
+			}
+			ledger, err := a.ledger(cmd.Context(), flags)
+			if err != nil {
+				return err
+			}
+			list, err := ledger.List(cmd.Context(), limit)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(a.stdout, list)
+			}
+			rows := make([][]string, len(list))
+			for i, e := range list {
+				rows[i] = []string{strconv.Itoa(e.Version), pointers(e), revision(e.Manifest), e.Branch, when(e.PublishedAt), e.Builder, size(e.Size)}
+			}
+			printTable(a.stdout, []string{"version", "pointer", "commit", "branch", "published", "by", "size"}, rows)
+			return nil
+		},
+	}
+	flags.add(cmd)
+	cmd.Flags().IntVar(&limit, "limit", 20, "how many; 0 is all")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func newReleaseShowCommand(a *app) *cobra.Command {
+	var flags releaseFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show latest|stable|VERSION",
+		Short: "Show one version",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, _, err := release.ParseVersion(args[0]); err != nil {
+				return err
+			}
+			ledger, err := a.ledger(cmd.Context(), flags)
+			if err != nil {
+				return err
+			}
+			e, err := ledger.Show(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(a.stdout, e)
+			}
+			printTable(a.stdout, nil, [][]string{
+				{"artifact", e.Artifact},
+				{"environment", e.Environment},
+				{"version", strconv.Itoa(e.Version)},
+				{"pointer", pointers(e)},
+				{"commit", e.Commit},
+				{"branch", e.Branch},
+				{"modified", strconv.FormatBool(e.Modified)},
+				{"built at", when(e.BuiltAt)},
+				{"published", when(e.PublishedAt) + " by " + e.Builder},
+				{"size", size(e.Size)},
+				{"sha256", e.SHA256},
+				{"tree sha256", e.Tree},
+			})
+			return nil
+		},
+	}
+	flags.add(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func newReleaseHistoryCommand(a *app) *cobra.Command {
+	var flags releaseFlags
+	var limit int
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "history",
+		Short: "List what was stable, the newest first",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 0 {
+				return inputError{err: fmt.Errorf("--limit is %d, want 0 for all or more", limit)}
+			}
+			ledger, err := a.ledger(cmd.Context(), flags)
+			if err != nil {
+				return err
+			}
+			changes, err := ledger.History(cmd.Context(), limit)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				if changes == nil {
+					changes = []release.Change{} // JSON would print nil as null
+				}
+				return printJSON(a.stdout, changes)
+			}
+			rows := make([][]string, len(changes))
+			for i, c := range changes {
+				from := ""
+				if c.From > 0 {
+					from = strconv.Itoa(c.From)
+				}
+				rows[i] = []string{strconv.Itoa(c.Number), when(c.At), c.Action, from, strconv.Itoa(c.Version), short(c.Commit), c.By}
+			}
+			printTable(a.stdout, []string{"change", "at", "action", "from", "to", "commit", "by"}, rows)
+			return nil
+		},
+	}
+	flags.add(cmd)
+	cmd.Flags().IntVar(&limit, "limit", 20, "how many; 0 is all")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func pointers(e release.Entry) string {
+	var names []string
+	if e.Latest {
+		names = append(names, "latest")
+	}
+	if e.Stable {
+		names = append(names, "stable")
+	}
+	return strings.Join(names, ", ")
+}
+
+// revision is the short commit, with a + behind it where the tree differed.
+func revision(m release.Manifest) string {
+	if m.Modified {
+		return short(m.Commit) + "+"
+	}
+	return short(m.Commit)
+}
+
+func short(commit string) string { return commit[:min(len(commit), 12)] }
+
+func when(t time.Time) string {
+	if t.IsZero() {
+		return "unknown"
+	}
+	return t.UTC().Format("2006-01-02 15:04 MST")
+}
+
+// size is a number of bytes for a person.
+func size(bytes int64) string {
+	units := []string{"B", "KiB", "MiB", "GiB"}
+	value := float64(bytes)
+	unit := 0
+	for value >= 1024 && unit < len(units)-1 {
+		value /= 1024
+		unit++
+	}
+	if unit == 0 {
+		return fmt.Sprintf("%d B", bytes)
+	}
+	return fmt.Sprintf("%.1f %s", value, units[unit])
+}

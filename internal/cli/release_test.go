@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tandem-iac/tandem/internal/mototest"
+	"github.com/tandem-iac/tandem/internal/release"
+)
+
+// TestReleaseScripts drives tandem release against a server that stands in for
+// AWS. The command `bucket NAME` of a script makes a bucket.
+func TestReleaseScripts(t *testing.T) {
+	server, err := mototest.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	for name, value := range mototest.Environment(server.URL) {
+		t.Setenv(name, value)
+	}
+	// Errors of AWS end with an id that can be asked about.
+	refusing := mototest.NewProxy(t, server.URL, mototest.Refuse("AccessDenied", 403))
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/release",
+		Deadline:            time.Now().Add(time.Minute),
+		RequireExplicitExec: true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			for name, value := range mototest.Environment(server.URL) {
+				env.Setenv(name, value)
+			}
+			env.Setenv("REFUSING", refusing.URL)
+			env.Setenv("USER", "alice")
+			for _, name := range []string{"GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"} {
+				env.Setenv(name, "Alice")
+			}
+			for _, name := range []string{"GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"} {
+				env.Setenv(name, "alice@example.com")
+			}
+			for _, name := range []string{"GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"} {
+				env.Setenv(name, "2026-02-03T04:05:06Z")
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code":   expectCode,
+			"bucket": makeBucket,
+		},
+	})
+}
+
+func makeBucket(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: bucket NAME")
+	}
+	cfg, err := release.Connect(context.Background(), release.ConnectConfig{Region: mototest.Region})
+	ts.Check(err)
+	_, err = release.NewClient(cfg).CreateBucket(context.Background(), &s3.CreateBucketInput{
+		Bucket:                    &args[0],
+		CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: mototest.Region},
+	})
+	ts.Check(err)
+}
