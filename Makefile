@@ -50,6 +50,10 @@ bench: versions ## Measure synth with 1, 10 and 50 clusters: time and memory
 bench-synth: versions ## Measure synth against stock jsii and against JavaScript
 	go run ./internal/bench/synth
 
+.PHONY: bench-release
+bench-release: ## Measure building and publishing 1 GiB against tar, gzip and aws s3 cp
+	go run ./internal/bench/release
+
 .PHONY: versions
 versions:
 	@./scripts/versions.sh

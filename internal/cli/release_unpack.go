@@ -45,7 +45,11 @@ unpack it into DIR, which must not exist or be empty.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withArchive(args[0], func(f *os.File) error {
-				_, err := archive.Unpack(cmd.Context(), f, args[1], want)
+				info, err := archive.Unpack(cmd.Context(), f, args[1], want)
+				if err != nil {
+					return err
+				}
+				_, err = io.WriteString(a.stdout, info.String())
 				return err
 			})
 		},

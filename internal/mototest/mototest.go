@@ -83,9 +83,11 @@ func Environment(url string) map[string]string {
 // Server is a moto server on a free port of the loopback interface.
 type Server struct {
 	// URL is where it listens.
-	URL  string
-	cmd  *exec.Cmd
-	done chan error
+	URL string
+	cmd *exec.Cmd
+	// ended is closed when the process has, with err.
+	ended chan struct{}
+	err   error
 }
 
 // running is the line by which the server says that it listens, and where.
@@ -104,7 +106,7 @@ func Start(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cmd: cmd, done: make(chan error, 1)}
+	s := &Server{cmd: cmd, ended: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
 		// The thread that starts a process is the parent it dies with.
@@ -112,7 +114,8 @@ func Start(ctx context.Context) (*Server, error) {
 			err := cmd.Start()
 			started <- err
 			if err == nil {
-				s.done <- cmd.Wait()
+				s.err = cmd.Wait()
+				close(s.ended)
 			}
 		})
 	}()
@@ -134,22 +137,19 @@ func Start(ctx context.Context) (*Server, error) {
 	select {
 	case s.URL = <-url:
 		return s, nil
-	case err := <-s.done:
-		return nil, fmt.Errorf("%s ended at once: %w", program, err)
+	case <-s.ended:
+		return nil, fmt.Errorf("%s ended at once: %w", program, s.err)
 	case <-time.After(startTimeout):
 		return nil, errors.Join(fmt.Errorf("%s does not listen after %s", program, startTimeout), s.Stop())
 	}
 }
-
-// PID is the server's process.
-func (s *Server) PID() int { return s.cmd.Process.Pid }
 
 // Stop ends the server and waits for its end.
 func (s *Server) Stop() error {
 	if err := s.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
-	<-s.done
+	<-s.ended
 	return nil
 }
 

@@ -123,30 +123,44 @@ func TestPublisherKilled(t *testing.T) {
 // killPublisher runs a publisher and kills it at a request, which it returns.
 func killPublisher(t *testing.T, f *fixture, file string, step int, after bool) (request string, died bool) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	kill := func() {
-		died = true
-		_ = cmd.Process.Kill()
-		_, _ = cmd.Process.Wait()
-	}
+	process := make(chan *os.Process, 1)
+	ended := make(chan struct{})
+	killed := make(chan string, 1)
 	proxy := mototest.NewProxy(t, f.url, func(n int, r *http.Request) mototest.Fault {
-		switch {
-		case n != step:
+		if n != step {
 			return mototest.Fault{}
-		case after:
-			request = r.Method + " " + r.URL.RequestURI()
+		}
+		kill := func() {
+			killed <- r.Method + " " + r.URL.RequestURI()
+			if err := (<-process).Kill(); err != nil {
+				t.Error(err)
+			}
+			<-ended
+		}
+		if after {
 			return mototest.Fault{After: kill, DropAnswer: true}
 		}
-		request = r.Method + " " + r.URL.RequestURI()
 		return mototest.Fault{Before: kill, Drop: true}
 	})
+	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), publisherFile+"="+file, publisherBucket+"="+f.bucket, publisherURL+"="+proxy.URL)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
-	if err := cmd.Run(); err != nil && !died {
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	process <- cmd.Process
+	err := cmd.Wait()
+	close(ended)
+	select {
+	case request := <-killed:
+		return request, true
+	default:
+	}
+	if err != nil {
 		t.Fatalf("%v\n%s", err, stderr.String())
 	}
-	return request, died
+	return "", false
 }
 
 // noLeftovers fails if the bucket holds anything of incomplete versions.

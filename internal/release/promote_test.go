@@ -230,17 +230,31 @@ func TestConcurrentPromotions(t *testing.T) {
 }
 
 // The publisher of 2 died before it moved latest.
-func TestPromoteLatestCatchesUp(t *testing.T) {
-	f := newFixture(t)
-	f.publish(build(t, 100, "x"))
-	old := f.object("latest.txt")
-	f.publish(build(t, 100, "xx"))
-	f.write("latest.txt", old)
-	if p := f.promote("latest"); p.Version != 2 {
-		t.Errorf("promoted %d, want 2", p.Version)
-	}
-	if _, latest, _ := f.audit(); latest != 2 {
-		t.Errorf("latest is %d, want 2", latest)
+func TestLatestCatchesUp(t *testing.T) {
+	file := build(t, 100, "x")
+	for name, catchUp := range map[string]func(f *fixture){
+		"promote": func(f *fixture) {
+			if p := f.promote("latest"); p.Version != 2 {
+				t.Errorf("promoted %d, want 2", p.Version)
+			}
+		},
+		"prune": func(f *fixture) {
+			if _, err := f.Prune(t.Context(), release.PruneConfig{}); err != nil {
+				t.Error(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.publish(file)
+			old := f.object("latest.txt")
+			f.publish(file)
+			f.write("latest.txt", old)
+			catchUp(f)
+			if _, latest, _ := f.audit(); latest != 2 {
+				t.Errorf("latest is %d, want 2", latest)
+			}
+		})
 	}
 }
 
