@@ -61,7 +61,7 @@ const (
 // publisher is the process that TestPublisherKilled kills.
 func publisher(file string) int {
 	ctx := context.Background()
-	client, err := connect(ctx, os.Getenv(publisherURL))
+	client, err := connect(ctx, os.Getenv(publisherURL), 0)
 	if err == nil {
 		l := release.New(release.Config{Client: client, Bucket: os.Getenv(publisherBucket), Artifact: artifact, Environment: environment, By: "bob"})
 		_, err = l.Publish(ctx, release.PublishConfig{File: file, PartSize: partSize, Workers: 1})
@@ -243,7 +243,7 @@ func TestPublishSilentServer(t *testing.T) {
 		return fault
 	})
 	start := time.Now()
-	f.through(proxy).publish(build(t, 1000, "x"))
+	f.impatient(proxy, time.Second).publish(build(t, 1000, "x"))
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("it took %s, want little more than the second after which a silent connection is given up", took)
 	}

@@ -40,8 +40,8 @@ func TestMain(m *testing.M) {
 
 // connect returns a client that reaches the server through url, and that
 // retries as the real one does, only sooner.
-func connect(ctx context.Context, url string) (*s3.Client, error) {
-	cfg, err := release.Connect(ctx, release.ConnectConfig{Region: mototest.Region, Backoff: 20 * time.Millisecond, Stall: time.Second})
+func connect(ctx context.Context, url string, stall time.Duration) (*s3.Client, error) {
+	cfg, err := release.Connect(ctx, release.ConnectConfig{Region: mototest.Region, Backoff: 20 * time.Millisecond, Stall: stall})
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	url := os.Getenv("AWS_ENDPOINT_URL")
-	client, err := connect(t.Context(), url)
+	client, err := connect(t.Context(), url, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,11 +87,14 @@ func (f *fixture) at(now time.Time) *fixture {
 }
 
 // through is the same ledger behind a faulty network.
-func (f *fixture) through(p *mototest.Proxy) *fixture {
+func (f *fixture) through(p *mototest.Proxy) *fixture { return f.impatient(p, 0) }
+
+// impatient gives up silent connections after stall.
+func (f *fixture) impatient(p *mototest.Proxy, stall time.Duration) *fixture {
 	f.t.Helper()
 	g := *f
 	var err error
-	if g.client, err = connect(f.t.Context(), p.URL); err != nil {
+	if g.client, err = connect(f.t.Context(), p.URL, stall); err != nil {
 		f.t.Fatal(err)
 	}
 	g.url = p.URL
