@@ -1,0 +1,304 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/agext/levenshtein"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	scaling "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	compute "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+)
+
+// Finder looks for clusters in one region.
+type Finder struct {
+	region  string
+	groups  *autoscaling.Client
+	compute *ec2.Client
+	targets *elasticloadbalancingv2.Client
+}
+
+// NewFinder returns a Finder. It does not speak to AWS.
+func NewFinder(cfg aws.Config) *Finder {
+	return &Finder{
+		region:  cfg.Region,
+		groups:  autoscaling.NewFromConfig(cfg),
+		compute: ec2.NewFromConfig(cfg),
+		targets: elasticloadbalancingv2.NewFromConfig(cfg),
+	}
+}
+
+// Clusters returns all clusters of an environment, ordered by environment and
+// name. An empty environment means all of them.
+func (f *Finder) Clusters(ctx context.Context, environment string) ([]Cluster, error) {
+	found, err := f.outlines(ctx, environment)
+	if err != nil {
+		return nil, err
+	}
+	var clusters []Cluster
+	for _, o := range found {
+		c, err := f.fill(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		clusters = append(clusters, c)
+	}
+	return clusters, nil
+}
+
+// Cluster returns the cluster of a name. An empty environment means the only
+// one that has such a cluster. It is an InputError if there is none, or more
+// than one.
+func (f *Finder) Cluster(ctx context.Context, environment, name string) (Cluster, error) {
+	found, err := f.outlines(ctx, environment)
+	if err != nil {
+		return Cluster{}, err
+	}
+	var matches []outline
+	names := map[string]bool{}
+	for _, o := range found {
+		names[o.cluster.Name] = true
+		if o.cluster.Name == name {
+			matches = append(matches, o)
+		}
+	}
+	switch len(matches) {
+	case 1:
+		return f.fill(ctx, matches[0])
+	case 0:
+		return Cluster{}, f.unknown(name, environment, slices.Sorted(maps.Keys(names)))
+	}
+	var environments []string
+	for _, o := range matches {
+		environments = append(environments, o.cluster.Environment)
+	}
+	return Cluster{}, inputErrorf("cluster %s is in several environments: choose one with --environment %s", name, strings.Join(environments, " or "))
+}
+
+// ClusterOf returns the cluster that all the instances belong to. It is an
+// InputError if one is unknown, or if they belong to several clusters.
+func (f *Finder) ClusterOf(ctx context.Context, environment string, ids []string) (Cluster, error) {
+	clusters, err := f.Clusters(ctx, environment)
+	if err != nil {
+		return Cluster{}, err
+	}
+	var of *Cluster
+	for _, id := range ids {
+		at := slices.IndexFunc(clusters, func(c Cluster) bool { _, ok := c.Instance(id); return ok })
+		switch {
+		case at < 0:
+			return Cluster{}, inputErrorf("no cluster%s in %s has an instance %s: 'tandem status CLUSTER' lists those there are", in(environment), f.region, id)
+		case of != nil && of != &clusters[at]:
+			return Cluster{}, inputErrorf("%s is in %s and %s in %s: deploy one cluster at a time", ids[0], of.Name, id, clusters[at].Name)
+		}
+		of = &clusters[at]
+	}
+	return *of, nil
+}
+
+func (f *Finder) unknown(name, environment string, names []string) error {
+	if len(names) == 0 {
+		return inputErrorf("there is no cluster%s in %s: check --region, --environment and the account of your credentials", in(environment), f.region)
+	}
+	nearest := slices.MinFunc(names, func(a, b string) int {
+		return levenshtein.Distance(name, a, nil) - levenshtein.Distance(name, b, nil)
+	})
+	if levenshtein.Similarity(name, nearest, nil) >= 0.5 {
+		return inputErrorf("there is no cluster %s%s in %s, did you mean %s?", name, in(environment), f.region, nearest)
+	}
+	return inputErrorf("there is no cluster %s%s in %s; there is %s", name, in(environment), f.region, strings.Join(names, ", "))
+}
+
+func in(environment string) string {
+	if environment == "" {
+		return ""
+	}
+	return " of " + environment
+}
+
+// outline is a cluster as its groups tell it.
+type outline struct {
+	cluster Cluster // without instances
+	members map[string]member
+}
+
+// member is what a group knows of an instance.
+type member struct{ group, lifecycle, state string }
+
+func (f *Finder) outlines(ctx context.Context, environment string) ([]outline, error) {
+	found := map[string]*outline{}
+	filters := []scaling.Filter{{Name: aws.String("tag-key"), Values: []string{ClusterTag}}}
+	if environment != "" {
+		filters = append(filters, scaling.Filter{Name: aws.String("tag:" + EnvironmentTag), Values: []string{environment}})
+	}
+	pages := autoscaling.NewDescribeAutoScalingGroupsPaginator(f.groups, &autoscaling.DescribeAutoScalingGroupsInput{
+		Filters:    filters,
+		MaxRecords: aws.Int32(100),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, group := range page.AutoScalingGroups {
+			tags := map[string]string{}
+			for _, t := range group.Tags {
+				tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+			}
+			key := tags[EnvironmentTag] + "/" + tags[ClusterTag]
+			if found[key] == nil {
+				found[key] = &outline{
+					cluster: Cluster{Environment: tags[EnvironmentTag], Name: tags[ClusterTag], Service: tags[ServiceTag]},
+					members: map[string]member{},
+				}
+			}
+			found[key].add(group, tags)
+		}
+	}
+	var list []outline
+	for _, key := range slices.Sorted(maps.Keys(found)) {
+		o := *found[key]
+		slices.SortFunc(o.cluster.Groups, func(a, b Group) int { return strings.Compare(a.Name, b.Name) })
+		list = append(list, o)
+	}
+	return list, nil
+}
+
+func (o *outline) add(group scaling.AutoScalingGroup, tags map[string]string) {
+	g := Group{
+		Name:      aws.ToString(group.AutoScalingGroupName),
+		Lifecycle: tags[LifecycleTag],
+		Min:       int(aws.ToInt32(group.MinSize)),
+		Max:       int(aws.ToInt32(group.MaxSize)),
+		Desired:   int(aws.ToInt32(group.DesiredCapacity)),
+	}
+	if len(group.TargetGroupARNs) > 0 {
+		g.TargetGroup = group.TargetGroupARNs[0]
+	}
+	o.cluster.Groups = append(o.cluster.Groups, g)
+	for _, i := range group.Instances {
+		o.members[aws.ToString(i.InstanceId)] = member{group: g.Name, lifecycle: g.Lifecycle, state: string(i.LifecycleState)}
+	}
+}
+
+// fill adds the instances. One that has just been terminated may still be in
+// its group; it is left out.
+func (f *Finder) fill(ctx context.Context, o outline) (Cluster, error) {
+	c := o.cluster
+	if len(o.members) == 0 {
+		return c, nil
+	}
+	pages := ec2.NewDescribeInstancesPaginator(f.compute, &ec2.DescribeInstancesInput{
+		Filters: []compute.Filter{
+			{Name: aws.String("tag:" + ClusterTag), Values: []string{c.Name}},
+			{Name: aws.String("tag:" + EnvironmentTag), Values: []string{c.Environment}},
+			{Name: aws.String("instance-state-name"), Values: []string{"pending", "running", "stopping", "stopped"}},
+		},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return Cluster{}, err
+		}
+		for _, reservation := range page.Reservations {
+			for _, i := range reservation.Instances {
+				if m, ok := o.members[aws.ToString(i.InstanceId)]; ok {
+					c.Instances = append(c.Instances, instanceOf(i, m))
+				}
+			}
+		}
+	}
+	slices.SortFunc(c.Instances, func(a, b Instance) int {
+		if n := strings.Compare(a.Group, b.Group); n != 0 {
+			return n
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	if err := f.addHealth(ctx, &c); err != nil {
+		return Cluster{}, err
+	}
+	return c, nil
+}
+
+func instanceOf(i compute.Instance, m member) Instance {
+	tags := map[string]string{}
+	for _, t := range i.Tags {
+		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	out := Instance{
+		ID:        aws.ToString(i.InstanceId),
+		Group:     m.group,
+		Lifecycle: m.lifecycle,
+		State:     m.state,
+		Health:    Unused,
+		Type:      string(i.InstanceType),
+		PrivateIP: aws.ToString(i.PrivateIpAddress),
+		Launched:  aws.ToTime(i.LaunchTime).UTC(),
+		Release:   ParseRelease(tags[ReleaseTag], tags[PlaybookTag]),
+	}
+	if i.Placement != nil {
+		out.Zone = aws.ToString(i.Placement.AvailabilityZone)
+	}
+	return out
+}
+
+// addHealth asks each target group for all its targets. Instances that it does
+// not name are not registered.
+func (f *Finder) addHealth(ctx context.Context, c *Cluster) error {
+	asked := map[string]bool{}
+	for _, g := range c.Groups {
+		if g.TargetGroup == "" || asked[g.TargetGroup] {
+			continue
+		}
+		asked[g.TargetGroup] = true
+		out, err := f.targets.DescribeTargetHealth(ctx, &elasticloadbalancingv2.DescribeTargetHealthInput{TargetGroupArn: &g.TargetGroup})
+		if err != nil {
+			return err
+		}
+		for _, d := range out.TargetHealthDescriptions {
+			if d.Target == nil || d.TargetHealth == nil {
+				continue
+			}
+			at := slices.IndexFunc(c.Instances, func(i Instance) bool { return i.ID == aws.ToString(d.Target.Id) })
+			if at >= 0 {
+				c.Instances[at].Health = string(d.TargetHealth.State)
+				c.Instances[at].HealthReason = string(d.TargetHealth.Reason)
+			}
+		}
+	}
+	return nil
+}
+
+// ParseRelease reads what a machine says of itself; text that is no version is
+// an unknown one.
+func ParseRelease(service, playbook string) Release {
+	number := func(text string) int {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return 0
+		}
+		return n
+	}
+	if service == Broken {
+		return Release{Broken: true}
+	}
+	return Release{Service: number(service), Playbook: number(playbook)}
+}
+
+// InputError is a fault of what was asked for, as against one of the network
+// or of AWS.
+type InputError struct{ Err error }
+
+func (e InputError) Error() string { return e.Err.Error() }
+func (e InputError) Unwrap() error { return e.Err }
+
+func inputErrorf(format string, args ...any) error {
+	return InputError{Err: fmt.Errorf(format, args...)}
+}

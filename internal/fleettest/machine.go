@@ -1,0 +1,214 @@
+package fleettest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/tandem-iac/tandem/internal/fleet"
+)
+
+// Machine stands for what runs on an instance.
+type Machine struct {
+	// Root is its file system, as far as it has one.
+	Root string
+
+	id    string
+	cloud *Cloud
+	web   *httptest.Server
+
+	mu       sync.Mutex
+	draining int // how often it is still seen draining
+	commands []*command
+	stopped  bool
+}
+
+// setup stands for the setup script: it takes the health file away, installs,
+// and puts it back as the last step. Files in /srv make it misbehave.
+const setup = `#!/bin/bash
+set -euo pipefail
+version=${VERSION:-$(cat /srv/stable)}
+playbook=${ANS_VERSION:-7}
+echo "$version" >> /srv/setups
+rm -f /srv/www/health /etc/tandem/release
+if [ -e "/srv/slow-$version" ]; then sleep "$(cat "/srv/slow-$version")"; fi
+if [ -e "/srv/break-$version" ]; then
+	echo "TASK [start the service] failed"
+	exit 2
+fi
+printf 'SERVICE_VERSION=%s\nPLAYBOOK_VERSION=%s\n' "$version" "$playbook" > /etc/tandem/release
+[ -e "/srv/sick-$version" ] || echo fine > /srv/www/health
+`
+
+// Machine returns that of an instance. It comes up with the stable release.
+func (c *Cloud) Machine(id string) *Machine {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if m := c.machines[id]; m != nil {
+		return m
+	}
+	m := &Machine{Root: c.t.TempDir(), id: id, cloud: c}
+	for name, text := range map[string]string{
+		"usr/local/sbin/tandem-setup": m.rooted(setup),
+		"etc/tandem/release":          fmt.Sprintf("SERVICE_VERSION=%d\nPLAYBOOK_VERSION=%d\n", c.stable, Playbook),
+		"srv/stable":                  strconv.Itoa(c.stable),
+		"srv/www/health":              "fine",
+	} {
+		path := filepath.Join(m.Root, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o755)); err != nil {
+			c.t.Error(err)
+		}
+	}
+	m.web = httptest.NewServer(http.FileServer(http.Dir(filepath.Join(m.Root, "srv/www"))))
+	c.machines[id] = m
+	m.tag()
+	return m
+}
+
+// rooted moves the paths of a script below the machine's root.
+func (m *Machine) rooted(script string) string {
+	for _, dir := range []string{"/usr/local/sbin/", "/etc/tandem/", "/srv/"} {
+		script = strings.ReplaceAll(script, dir, m.Root+dir)
+	}
+	return script
+}
+
+// Break makes setups of a version fail, Sick makes its health check never
+// pass, Slow makes setups of it take seconds.
+func (m *Machine) Break(version int) { m.put(fmt.Sprintf("break-%d", version), "") }
+
+// Sick makes the health check of a version never pass.
+func (m *Machine) Sick(version int) { m.put(fmt.Sprintf("sick-%d", version), "") }
+
+// Slow makes setups of a version take seconds.
+func (m *Machine) Slow(version int, seconds float64) {
+	m.put(fmt.Sprintf("slow-%d", version), strconv.FormatFloat(seconds, 'f', -1, 64))
+}
+
+func (m *Machine) put(name, text string) {
+	if err := os.WriteFile(filepath.Join(m.Root, "srv", name), []byte(text), 0o644); err != nil {
+		m.cloud.t.Error(err)
+	}
+}
+
+// Release is what is in place.
+func (m *Machine) Release() fleet.Release {
+	values := m.record()
+	return fleet.ParseRelease(values["SERVICE_VERSION"], values["PLAYBOOK_VERSION"])
+}
+
+func (m *Machine) record() map[string]string {
+	data, _ := os.ReadFile(filepath.Join(m.Root, "etc/tandem/release"))
+	values := map[string]string{}
+	for line := range strings.Lines(string(data)) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		values[key] = value
+	}
+	return values
+}
+
+// Setups are the versions whose setup has been started.
+func (m *Machine) Setups() string {
+	data, _ := os.ReadFile(filepath.Join(m.Root, "srv/setups"))
+	return strings.Join(strings.Fields(string(data)), " ")
+}
+
+func (m *Machine) tag() {
+	values := m.record()
+	if values["SERVICE_VERSION"] == "" {
+		m.cloud.Tag(m.id, map[string]string{fleet.ReleaseTag: fleet.Broken})
+		return
+	}
+	m.cloud.Tag(m.id, map[string]string{fleet.ReleaseTag: values["SERVICE_VERSION"], fleet.PlaybookTag: values["PLAYBOOK_VERSION"]})
+}
+
+func (m *Machine) healthy() bool {
+	answer, err := http.Get(m.web.URL + "/health")
+	if err != nil {
+		return false
+	}
+	answer.Body.Close()
+	return answer.StatusCode == http.StatusOK
+}
+
+// command is a script that runs, or has run, on a machine.
+type command struct {
+	cmd            *exec.Cmd
+	stdout, stderr bytes.Buffer
+	done           chan struct{}
+	code           int
+}
+
+func (m *Machine) run(script string) (*command, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stopped {
+		return nil, errors.New("the machine is off")
+	}
+	file, err := os.CreateTemp(m.Root, "command-*")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := file.WriteString(m.rooted(script)); err != nil {
+		return nil, err
+	}
+	if err := file.Close(); err != nil {
+		return nil, err
+	}
+	c := &command{cmd: exec.Command("bash", file.Name()), done: make(chan struct{})}
+	c.cmd.Stdout, c.cmd.Stderr = &c.stdout, &c.stderr
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	m.commands = append(m.commands, c)
+	go func() {
+		defer close(c.done)
+		_ = c.cmd.Wait() // the code tells
+		c.code = c.cmd.ProcessState.ExitCode()
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if !m.stopped {
+			m.tag()
+		}
+	}()
+	return c, nil
+}
+
+// kill ends a command and all that it has started.
+func (c *command) kill() {
+	_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL) // it may have ended
+	<-c.done
+}
+
+func (m *Machine) stop() {
+	m.mu.Lock()
+	m.stopped = true
+	commands := m.commands
+	m.mu.Unlock()
+	for _, c := range commands {
+		select {
+		case <-c.done:
+		default:
+			c.kill()
+		}
+	}
+	m.web.Close()
+}
+
+func (c *Cloud) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range c.machines {
+		m.stop()
+	}
+}
