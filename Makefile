@@ -61,6 +61,7 @@ versions:
 .PHONY: tools
 tools:
 	@./scripts/need.sh shellcheck shellcheck
+	@./scripts/need.sh ansible-inventory ansible-core
 
 # npm ci replaces the directory; the stamp says that it came to its end.
 .PHONY: node_modules

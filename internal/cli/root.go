@@ -79,9 +79,12 @@ Exit codes: 0 fine, 1 failure, 2 the input is wrong.`,
 	root.SetErr(a.stderr)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddCommand(
+		newDeployCommand(a),
 		newInitCommand(a),
+		newInventoryCommand(a),
 		newReleaseCommand(a),
 		newSchemaCommand(a),
+		newStatusCommand(a),
 		newValidateCommand(a),
 		newVersionCommand(a),
 	)

@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tandem-iac/tandem/internal/fleettest"
+	"github.com/tandem-iac/tandem/internal/mototest"
+)
+
+// newCloud returns a cluster of two spot instances and one on-demand, and the
+// environment of a program that is to see it.
+func newCloud(t testing.TB) (*fleettest.Cloud, []string) {
+	t.Helper()
+	server, err := mototest.Start(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	cloud := fleettest.New(t, server.URL, fleettest.Size{Spot: 2, OnDemand: 1})
+	var env []string
+	for name, value := range mototest.Environment(cloud.URL) {
+		env = append(env, name+"="+value)
+	}
+	return cloud, env
+}
+
+// TestFleetScripts drives the commands that speak to AWS. In a script $ENV is
+// the environment, $SPOT and $ANCHOR are instances of its cluster obelix;
+// `machine ID break|sick VERSION` makes setups go wrong.
+func TestFleetScripts(t *testing.T) {
+	if _, err := exec.LookPath("ansible-inventory"); err != nil {
+		t.Fatal("ansible-inventory is missing: install ansible-core")
+	}
+	clouds := map[string]*fleettest.Cloud{}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/fleet",
+		Deadline:            time.Now().Add(2 * time.Minute),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			cloud, vars := newCloud(env.T().(testing.TB))
+			clouds[env.WorkDir] = cloud
+			env.Vars = append(env.Vars, vars...)
+			env.Setenv("ENV", cloud.Environment)
+			env.Setenv("SPOT", cloud.IDs(cloud.Spot)[0])
+			env.Setenv("ANCHOR", cloud.IDs(cloud.OnDemand)[0])
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code": expectCode,
+			"machine": func(ts *testscript.TestScript, _ bool, args []string) {
+				m := clouds[ts.Getenv("WORK")].Machine(args[0])
+				switch args[1] {
+				case "break":
+					m.Break(42)
+				case "sick":
+					m.Sick(42)
+				}
+			},
+		},
+	})
+}
+
+// deployment is a running `tandem deploy obelix --version 42`.
+type deployment struct {
+	cmd    *exec.Cmd
+	out    bytes.Buffer
+	errors bytes.Buffer
+}
+
+func startDeploy(t *testing.T, env []string) *deployment {
+	t.Helper()
+	d := &deployment{cmd: exec.Command("tandem", "deploy", "obelix", "--version", "42", "--linger", "1ms", "--poll", "50ms")}
+	d.cmd.Env = append(os.Environ(), env...)
+	d.cmd.Stdout, d.cmd.Stderr = &d.out, &d.errors
+	if err := d.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.cmd.Process.Kill() })
+	return d
+}
+
+func (d *deployment) code(t *testing.T) int {
+	t.Helper()
+	err := d.cmd.Wait()
+	t.Logf("%s%s", &d.out, &d.errors)
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return d.cmd.ProcessState.ExitCode()
+}
+
+// during sends a signal once a setup runs.
+func during(t *testing.T, cloud *fleettest.Cloud, d *deployment, signal syscall.Signal) {
+	t.Helper()
+	started := make(chan struct{}, 100)
+	cloud.Faults(func(c fleettest.Call) *fleettest.Fault {
+		if c.Action == "GetCommandInvocation" {
+			started <- struct{}{}
+		}
+		return nil
+	})
+	select {
+	case <-started:
+	case <-time.After(30 * time.Second):
+		t.Fatal("no setup has been started")
+	}
+	cloud.Faults(nil)
+	if err := d.cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestInterruptedDeployLeavesAllInService(t *testing.T) {
+	cloud, env := newCloud(t)
+	for _, id := range cloud.IDs() {
+		cloud.Machine(id).Slow(42, 0.5)
+	}
+	d := startDeploy(t, env)
+	during(t, cloud, d, syscall.SIGINT)
+	if got := d.code(t); got != exitFailure {
+		t.Errorf("exit code is %d, want %d", got, exitFailure)
+	}
+	if !strings.Contains(d.errors.String(), "tandem: interrupted\n") {
+		t.Error("it does not say that it was interrupted")
+	}
+	cloud.CheckWhole(fleettest.Size{Spot: 2, OnDemand: 1})
+	running := map[int]int{}
+	for _, id := range cloud.IDs() {
+		running[cloud.Machine(id).Release().Service]++
+	}
+	if running[42] != 1 || running[fleettest.Stable] != 2 {
+		t.Errorf("releases are %v, want the one setup that ran come to its end", running)
+	}
+}
+
+func TestKilledDeployIsRepairedByTheNext(t *testing.T) {
+	cloud, env := newCloud(t)
+	for _, id := range cloud.IDs() {
+		cloud.Machine(id).Slow(42, 0.3)
+	}
+	d := startDeploy(t, env)
+	during(t, cloud, d, syscall.SIGKILL)
+	d.code(t)
+
+	second := startDeploy(t, env)
+	if got := second.code(t); got != exitFailure || !strings.Contains(second.errors.String(), "is deploying to obelix: wait for it; if it has died, try again after") {
+		t.Errorf("exit code is %d, want %d and the time at which to try again", got, exitFailure)
+	}
+	expireJournal(t, cloud)
+	third := startDeploy(t, env)
+	if got := third.code(t); got != exitOK || !strings.Contains(third.errors.String(), "repair a deploy that died left on standby") {
+		t.Errorf("exit code is %d, want %d and the repair", got, exitOK)
+	}
+	cloud.CheckWhole(fleettest.Size{Spot: 2, OnDemand: 1})
+}
+
+// expireJournal lets the time pass for which a dead deploy keeps others out.
+func expireJournal(t *testing.T, cloud *fleettest.Cloud) {
+	t.Helper()
+	client := ssm.NewFromConfig(fleettest.Config(cloud.URL))
+	name, overwrite := "/tandem/"+cloud.Environment+"/obelix/deploy", true
+	got, err := client.GetParameter(t.Context(), &ssm.GetParameterInput{Name: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after, _ := strings.Cut(*got.Parameter.Value, `"until":"`)
+	_, after, _ = strings.Cut(after, `"`)
+	value := before + `"until":"2020-01-01T00:00:00Z"` + after
+	if _, err := client.PutParameter(t.Context(), &ssm.PutParameterInput{Name: &name, Value: &value, Overwrite: &overwrite}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAWSErrorNamesItsRequest(t *testing.T) {
+	cloud, env := newCloud(t)
+	cloud.Faults(func(c fleettest.Call) *fleettest.Fault {
+		return &fleettest.Fault{Code: "ExpiredToken", Message: "The security token included in the request is expired"}
+	})
+	for _, entry := range env {
+		name, value, _ := strings.Cut(entry, "=")
+		t.Setenv(name, value)
+	}
+	var stderr bytes.Buffer
+	got := run(t.Context(), []string{"status", "obelix"}, app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &stderr})
+	want := "tandem: Auto Scaling DescribeAutoScalingGroups: ExpiredToken: The security token included in the request is expired; your credentials have expired: renew them, for example with 'aws sso login' (request id 4442587f-b7d0-a2f9-0000-000000000000)\n"
+	if got != exitFailure || stderr.String() != want {
+		t.Errorf("exit code is %d with %q, want %d with %q", got, stderr.String(), exitFailure, want)
+	}
+}

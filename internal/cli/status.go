@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
+	"github.com/tandem-iac/tandem/internal/fleet"
+	"github.com/tandem-iac/tandem/internal/rollout"
+)
+
+func newStatusCommand(a *app) *cobra.Command {
+	var at place
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status CLUSTER",
+		Short: "Show the release and health of every instance of a cluster",
+		Long: `Show every instance of a cluster: its release as the machine itself has tagged
+it, group, zone, health and age, and whether instances run different releases.`,
+		Example: `  tandem status obelix
+  tandem status obelix --environment prod --region ap-southeast-1 --json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := a.connect(cmd.Context(), at)
+			if err != nil {
+				return err
+			}
+			return a.status(cmd.Context(), s, args[0], asJSON)
+		},
+	}
+	at.flags(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// clusterStatus is a cluster in JSON.
+type clusterStatus struct {
+	fleet.Cluster
+	// Releases are those that run, the most frequent first.
+	Releases []fleet.Running `json:"releases"`
+	// Skew says that there is more than one.
+	Skew bool `json:"skew"`
+	// Deploy is the one that is going on or has died. Nil: none.
+	Deploy *rollout.Journal `json:"deploy,omitempty"`
+}
+
+func (a *app) status(ctx context.Context, s site, name string, asJSON bool) error {
+	services := rollout.NewServices(s.aws)
+	cluster, err := services.Fleet.Cluster(ctx, s.environment, name)
+	if err != nil {
+		return awsError(err)
+	}
+	journal, err := rollout.ReadJournal(ctx, services.Store, cluster)
+	if err != nil {
+		return awsError(err)
+	}
+	releases := cluster.Releases()
+	if asJSON {
+		return printJSON(a.stdout, clusterStatus{Cluster: cluster, Releases: releases, Skew: len(releases) > 1, Deploy: journal})
+	}
+	printCluster(a.stdout, cluster, releases, time.Now())
+	if journal != nil {
+		printJournal(a.stdout, cluster, *journal, time.Now())
+	}
+	return nil
+}
+
+func printCluster(w io.Writer, c fleet.Cluster, releases []fleet.Running, now time.Time) {
+	fmt.Fprintf(w, "%s of %s, service %s\n", c.Name, c.Environment, c.Service)
+	for _, g := range c.Groups {
+		fmt.Fprintf(w, "  %s: %d wanted, %d to %d allowed\n", g.Name, g.Desired, g.Min, g.Max)
+	}
+	t := newTable(w, "instance", "lifecycle", "release", "zone", "type", "state", "health", "age")
+	for _, i := range c.Instances {
+		release := i.Release.String()
+		if len(releases) > 1 && i.Release != releases[0].Release {
+			release += " *"
+		}
+		t.AppendRow(table.Row{i.ID, i.Lifecycle, release, i.Zone, i.Type, i.State, health(i), age(now.Sub(i.Launched))})
+	}
+	t.Render()
+	if len(releases) > 1 {
+		var parts []string
+		for _, r := range releases {
+			parts = append(parts, fmt.Sprintf("%d on %s", r.Count, r.Release))
+		}
+		fmt.Fprintf(w, "* release skew: %s\n", strings.Join(parts, ", "))
+	}
+}
+
+func printJournal(w io.Writer, c fleet.Cluster, j rollout.Journal, now time.Time) {
+	if !j.Abandoned(now) {
+		fmt.Fprintf(w, "%s is deploying %s\n", j.By, j.Release)
+		return
+	}
+	fmt.Fprintf(w, "a deploy of %s by %s has died: 'tandem deploy %s' repairs what it left\n", j.Release, j.By, c.Name)
+}
+
+// newTable returns a table without lines, as others' tools can read it.
+func newTable(w io.Writer, columns ...string) table.Writer {
+	t := table.NewWriter()
+	t.SetOutputMirror(w)
+	style := table.StyleLight
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Format.Header = text.FormatUpper
+	t.SetStyle(style)
+	var header table.Row
+	for _, c := range columns {
+		header = append(header, c)
+	}
+	t.AppendHeader(header)
+	return t
+}
+
+func health(i fleet.Instance) string {
+	if i.Health == fleet.Healthy || i.HealthReason == "" {
+		return i.Health
+	}
+	return i.Health + " (" + strings.TrimPrefix(i.HealthReason, "Target.") + ")"
+}
+
+// age is a duration to one unit: 45s, 12m, 3h, 20d.
+func age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", max(0, int(d.Seconds())))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
+}
