@@ -40,7 +40,7 @@ fuzz: ## Look for descriptions that break the parser, for a minute
 lint: ## Run the linters of .golangci.yml and shellcheck
 	go tool -modfile=tools/go.mod golangci-lint run ./...
 	./scripts/need.sh shellcheck shellcheck
-	shellcheck instance/setup.sh scripts/*.sh
+	shellcheck instance/setup.sh scripts/*.sh # user data is a template: its test renders and checks it
 
 .PHONY: bench
 bench: versions ## Measure synth with 1, 10 and 50 clusters: time and memory
@@ -61,7 +61,9 @@ versions:
 .PHONY: tools
 tools:
 	@./scripts/need.sh shellcheck shellcheck
-	@./scripts/need.sh ansible-inventory ansible-core
+	@./scripts/need.sh aws awscli
+	@./scripts/need.sh ansible-playbook ansible-core python3-apt
+	@./scripts/need.sh apache2 apache2
 
 # npm ci replaces the directory; the stamp says that it came to its end.
 .PHONY: node_modules
