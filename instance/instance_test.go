@@ -1,7 +1,9 @@
 package instance
 
 import (
+	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -29,6 +31,7 @@ func TestUserData(t *testing.T) {
 		"\nexport proxy=\"${PROXY:-none}\"\n",
 		"'s3://builds/setup/" + SetupSHA256() + ".sh'",
 		"echo '" + SetupSHA256() + "' \"$setup\" | sha256sum --check",
+		"\nexec /usr/local/sbin/tandem-setup\n",
 	} {
 		if !strings.Contains(script, want) {
 			t.Errorf("no %q in\n%s", want, script)
@@ -55,6 +58,28 @@ func TestUserDataEscapesWhatIsNoValue(t *testing.T) {
 }
 
 func TestSetup(t *testing.T) { shellcheck(t, string(Setup())) }
+
+func TestPlaybook(t *testing.T) {
+	cmd := exec.Command("ansible-playbook", "--syntax-check", "--inventory", "localhost,", "playbook/site.yml")
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("ansible-playbook: %v\n%s", err, out)
+	}
+	data, err := os.ReadFile("playbook/site.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What is not built in would have to be fetched on every boot.
+	modules := regexp.MustCompile(`(?m)^ +([a-z_]+\.[a-z_]+\.[a-z_]+):`).FindAllStringSubmatch(string(data), -1)
+	if len(modules) == 0 {
+		t.Error("found no modules in the playbook")
+	}
+	for _, module := range modules {
+		if !strings.HasPrefix(module[1], "ansible.builtin.") {
+			t.Errorf("the playbook uses %s, want modules of ansible-core", module[1])
+		}
+	}
+}
 
 func shellcheck(t *testing.T, script string) {
 	t.Helper()

@@ -1,67 +1,294 @@
 #!/bin/bash
-# Configures this machine: fetches the playbook and the service that are
-# latest-stable, or the versions that ANS_VERSION and VERSION pin, checks both
-# against their SHA-256 and runs the playbook. The playbook's last task puts
-# the health file in place; until then the load balancer sends no traffic.
+# Configures this machine: fetches a release of its playbook and one of its
+# service from the build bucket, checks both before it unpacks either, and runs
+# the playbook, which puts the health file in place as its very last step. Until
+# then the load balancer sends no traffic.
+#
+#   tandem-setup                              what is latest-stable
+#   VERSION=42 ANS_VERSION=7 tandem-setup     service 42, playbook 7
+#
+# It may be run again at any time. On the machine there are then
+#
+#   /etc/tandem/release                 what is in place, KEY=value lines
+#   /opt/tandem/<artifact>/<N>-<hash>   the last few releases
+#   /var/lib/tandem/health              the health file
+#   /var/log/tandem/setup.log           what every run said
+#
+# A release that cannot be had, or is not what it should be, changes nothing:
+# the machine goes on with the one it has. While a playbook brings another
+# release, and after one that failed, there is neither health file nor record.
 set -euo pipefail
+umask 022
 
-set -a
-# shellcheck source=/dev/null
-. "${TANDEM_ENV_FILE:-/etc/tandem/instance.env}"
-set +a
-releases=${TANDEM_RELEASES:-/opt/tandem}
+readonly settings=/etc/tandem/instance.env
+readonly record=/etc/tandem/release
+readonly health=/var/lib/tandem/health
+readonly releases=/opt/tandem
+readonly lock=/run/tandem-setup.lock
+readonly logfile=/var/log/tandem/setup.log
+readonly keep=3             # releases of each artifact
+readonly patience=900       # seconds to wait for another run
+readonly attempts=8         # at everything that needs the network
+
+# First boot and Systems Manager leave these to chance.
+export HOME=${HOME:-/root} LC_ALL=C.UTF-8
+export AWS_RETRY_MODE=standard
+export ANSIBLE_NOCOLOR=1 ANSIBLE_LOCALHOST_WARNING=0 ANSIBLE_PYTHON_INTERPRETER=auto_silent ANSIBLE_PIPELINING=1
 
 log() { printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" >&2; }
-fail() { log "error: $*"; exit 1; }
+fail() {
+	log "error: $*"
+	exit 1
+}
 
-# fetch KEY FILE copies an object of the build bucket, with patience.
-fetch() {
+# patiently COMMAND ARG... repeats what may fail for a while.
+patiently() {
 	local attempt
-	for attempt in 1 2 3 4 5; do
-		aws s3 cp --only-show-errors "s3://$TANDEM_BUILD_BUCKET/$1" "$2" && return
-		log "attempt $attempt to fetch $1 failed"
+	for ((attempt = 1; attempt <= attempts; attempt++)); do
+		"$@" && return
+		log "attempt $attempt failed: $*"
 		sleep "$attempt"
 	done
-	fail "cannot fetch s3://$TANDEM_BUILD_BUCKET/$1"
+	return 1
+}
+
+# fetch KEY FILE copies an object of the build bucket.
+fetch() {
+	local from="s3://$TANDEM_BUILD_BUCKET/$1" attempt said
+	for ((attempt = 1; attempt <= attempts; attempt++)); do
+		said=$(aws s3 cp --only-show-errors "$from" "$2" 2>&1) && return
+		log "attempt $attempt to fetch $from failed: ${said##*$'\n'}"
+		[[ $said != *'(404)'* ]] || fail "there is no $from: was it published, and promoted?"
+		sleep "$attempt"
+	done
+	fail "cannot fetch $from"
 }
 
 # field NAME FILE prints the value of a NAME=value line.
 field() { sed -n "s/^$1=//p" "$2"; }
 
-# unpack ARTIFACT VERSION puts a release into its own directory and prints it;
-# an empty VERSION means latest-stable.
-unpack() {
-	local artifact=$1 version=$2 prefix="$1/$TANDEM_ENVIRONMENT" sha256 dir
-	if [ -z "$version" ]; then
-		fetch "$prefix/latest-stable.txt" "$work/$artifact.txt"
-		version=$(field VERSION "$work/$artifact.txt")
-		sha256=$(field SHA256 "$work/$artifact.txt")
+install_ansible() {
+	if command -v dnf > /dev/null; then
+		dnf install --assumeyes --quiet ansible-core
 	else
-		fetch "$prefix/$artifact-$version.json" "$work/$artifact.json"
-		sha256=$(sed -n 's/.*"sha256": *"\([0-9a-f]\{64\}\)".*/\1/p' "$work/$artifact.json" | head -n 1)
+		local options=(--yes --quiet -o DPkg::Lock::Timeout=300)
+		export DEBIAN_FRONTEND=noninteractive
+		apt-get update --quiet && apt-get install "${options[@]}" --no-install-recommends ansible-core python3-apt
 	fi
-	[[ $version =~ ^[1-9][0-9]*$ ]] || fail "$artifact: '$version' is no version"
-	[[ $sha256 =~ ^[0-9a-f]{64}$ ]] || fail "$artifact $version: no SHA-256 to check it against"
-	fetch "$prefix/$artifact-$version.tar.gz" "$work/$artifact.tar.gz"
-	echo "$sha256 $work/$artifact.tar.gz" | sha256sum --check --strict --status - ||
-		fail "$artifact $version: the archive does not have the SHA-256 $sha256"
-	dir="$releases/$artifact/$version"
-	rm -rf "$dir.new"
-	install -d -m 0755 "$dir.new"
-	tar -xzf "$work/$artifact.tar.gz" -C "$dir.new" --no-same-owner
-	rm -rf "$dir"
-	mv "$dir.new" "$dir"
-	echo "$dir"
 }
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# archive manifest|check|unpack ARG... reads what a shell cannot read safely.
+# Python comes with Ansible; one parser both checks the entries and unpacks them.
+archive() {
+	python3 -I - "$@" << 'PYTHON'
+import json
+import sys
+import tarfile
 
-command -v ansible-playbook > /dev/null || dnf install --assumeyes --quiet ansible-core
 
-playbook=$(unpack "$TANDEM_PLAYBOOK" "${ANS_VERSION:-}")
-service=$(unpack "$TANDEM_SERVICE" "${VERSION:-}")
-log "configuring $TANDEM_SERVICE from $service with $playbook"
-ansible-playbook --connection local --inventory localhost, \
-	--extra-vars "tandem_service=$TANDEM_SERVICE tandem_release=$service" "$playbook/site.yml"
-log "configured"
+def manifest(path, artifact, environment, version):
+    """Prints SHA-256 and commit if the manifest is that of this release."""
+    with open(path, encoding="utf-8") as file:
+        m = json.load(file)
+    have, want = (m["artifact"], m["environment"], m["version"]), (artifact, environment, int(version))
+    if have != want:
+        sys.exit("its manifest is that of %s %s for %s" % (have[0], have[2], have[1]))
+    print(m["sha256"], m.get("git_commit", ""))
+
+
+def escapes(name, target):
+    """Tells whether a symbolic link may lead out of the tree. It may climb at
+    its beginning only: behind another link's name, .. leads anywhere."""
+    climb, parts = name.count("/"), target.split("/")
+    while parts and parts[0] in ("..", "."):
+        climb -= parts.pop(0) == ".."
+    return target.startswith("/") or climb < 0 or ".." in parts
+
+
+def entries(archive):
+    """Yields the entries, and stops at the first that could do harm."""
+    kinds = {}
+    for entry in archive:
+        name, parts = entry.name, entry.name.split("/")
+        parents = ["/".join(parts[:n]) for n in range(1, len(parts))]
+        fault = None
+        if not {"", ".", ".."}.isdisjoint(parts):
+            fault = "has an absolute name, or one with . or .. in it"
+        elif any(kinds.get(parent, "directory") != "directory" for parent in parents):
+            fault = "lies below what is no directory"
+        elif name in kinds and not (entry.isdir() and kinds[name] == "directory"):
+            fault = "comes twice"
+        elif entry.issym():
+            kind = "link"
+            if escapes(name, entry.linkname):
+                fault = "links to %r, out of the tree" % entry.linkname
+        elif entry.islnk():
+            kind = "file"
+            if kinds.get(entry.linkname) != "file":
+                fault = "links to %r, no file before it" % entry.linkname
+        elif entry.isdir():
+            kind = "directory"
+        elif entry.type in (tarfile.REGTYPE, tarfile.AREGTYPE):
+            kind = "file"
+        else:
+            fault = "is neither file, directory nor link"
+        if fault:
+            sys.exit("its entry %r %s" % (name, fault))
+        kinds.update(dict.fromkeys(parents, "directory"))
+        kinds[name] = kind
+        yield entry
+
+
+def check(path):
+    with tarfile.open(path, "r:gz") as archive:
+        for _ in entries(archive):
+            pass
+
+
+def unpack(path, directory):
+    with tarfile.open(path, "r:gz") as archive:
+        # Newer Pythons filter by default, and warn; entries has done that.
+        archive.extraction_filter = lambda entry, _: entry
+        for entry in entries(archive):
+            entry.uid = entry.gid = 0
+            entry.uname = entry.gname = ""
+            entry.mode &= 0o755
+            if entry.isdir():
+                entry.mode |= 0o700
+            archive.extract(entry, directory)
+
+
+try:
+    {"manifest": manifest, "check": check, "unpack": unpack}[sys.argv[1]](*sys.argv[2:])
+except (OSError, EOFError, KeyError, TypeError, ValueError, tarfile.TarError) as error:
+    sys.exit("it is damaged: %s: %s" % (type(error).__name__, error))
+PYTHON
+}
+
+# What is to be in place, by artifact.
+declare -A version sha256 commit place
+
+# obtain ARTIFACT PINNED chooses a release, the latest-stable one where none is
+# pinned, and checks it. Unless it is on the machine already, its archive is in
+# $work afterwards. Nothing is unpacked.
+obtain() {
+	local artifact=$1 n=$2 stable='' sum said
+	local prefix="$artifact/$TANDEM_ENVIRONMENT" file="$work/$artifact"
+	if [ -z "$n" ]; then
+		fetch "$prefix/latest-stable.txt" "$file.txt"
+		n=$(field VERSION "$file.txt")
+		stable=$(field SHA256 "$file.txt")
+	fi
+	[[ $n =~ ^[1-9][0-9]{0,8}$ ]] || fail "$artifact: the version is '$n', want a number from 1"
+	fetch "$prefix/$artifact-$n.json" "$file.json"
+	said=$(archive manifest "$file.json" "$artifact" "$TANDEM_ENVIRONMENT" "$n" 2>&1) || fail "$artifact $n: $said"
+	sum=${said%% *}
+	[[ $sum =~ ^[0-9a-f]{64}$ ]] || fail "$artifact $n: its manifest names no SHA-256"
+	[ "$sum" = "${stable:-$sum}" ] || fail "$artifact $n: its SHA-256 is $stable by latest-stable, $sum by its manifest"
+	version[$artifact]=$n sha256[$artifact]=$sum commit[$artifact]=${said#* }
+	place[$artifact]=$releases/$artifact/$n-${sum:0:12}
+	[ ! -d "${place[$artifact]}" ] || return 0
+	fetch "$prefix/$artifact-$n.tar.gz" "$file.tar.gz"
+	echo "$sum  $file.tar.gz" | sha256sum --check --strict --status - ||
+		fail "$artifact $n: the archive's SHA-256 is not $sum: it is damaged or another one"
+	said=$(archive check "$file.tar.gz" 2>&1) || fail "$artifact $n: $said"
+}
+
+# unpack ARTIFACT puts what obtain has checked into its place in one step.
+unpack() {
+	local dir=${place[$1]}
+	if [ ! -d "$dir" ]; then
+		rm -rf "$dir.new"
+		install -d -m 0755 "$dir.new"
+		archive unpack "$work/$1.tar.gz" "$dir.new" || fail "$1 ${version[$1]}: cannot unpack it"
+		mv "$dir.new" "$dir"
+	fi
+	touch "$dir" # used last
+}
+
+# prune ARTIFACT removes all but the releases used last.
+prune() {
+	find "$releases/$1" -mindepth 1 -maxdepth 1 -printf '%T@ %p\n' | sort -rn | tail -n "+$((keep + 1))" |
+		cut -d ' ' -f 2- | xargs -r -d '\n' rm -rf
+}
+
+# describe prints the record of what is to be in place, but for the time.
+describe() {
+	local kind artifact
+	for kind in SERVICE PLAYBOOK; do
+		artifact=TANDEM_$kind
+		artifact=${!artifact}
+		printf '%s=%s\n' "$kind" "$artifact" "${kind}_VERSION" "${version[$artifact]}" \
+			"${kind}_GIT_COMMIT" "${commit[$artifact]}" "${kind}_SHA256" "${sha256[$artifact]}"
+	done
+}
+
+# variables prints the playbook's variables: the settings, in lower case, and
+# where the release and the health file are. Settings hold no quotes.
+variables() {
+	local name
+	for name in "${!TANDEM_@}"; do
+		printf "%s: '%s'\n" "${name,,}" "${!name}"
+	done
+	printf "tandem_release: '%s'\ntandem_version: '%s'\n" "${place[$TANDEM_SERVICE]}" "${version[$TANDEM_SERVICE]}"
+	printf "tandem_health_file: '%s'\n" "$health"
+}
+
+# finish runs at the end, however it comes about.
+finish() {
+	local status=$?
+	if [ -n "$configuring" ]; then
+		rm -f "$health" "$record"
+		log "error: this machine is not configured and takes no traffic; run tandem-setup again"
+	fi
+	rm -rf "$work"
+	exit "$status"
+}
+
+configure() {
+	obtain "$TANDEM_SERVICE" "${VERSION:-}"
+	obtain "$TANDEM_PLAYBOOK" "${ANS_VERSION:-}"
+	unpack "$TANDEM_PLAYBOOK"
+	unpack "$TANDEM_SERVICE"
+	describe > "$work/record"
+	variables > "$work/variables.yml"
+	log "configuring $TANDEM_SERVICE ${version[$TANDEM_SERVICE]} with $TANDEM_PLAYBOOK ${version[$TANDEM_PLAYBOOK]}"
+	configuring=yes
+	# The very same release may be checked while it serves.
+	if [ "$(sed '/^CONFIGURED_AT=/d' "$record" 2> /dev/null)" != "$(< "$work/record")" ]; then
+		rm -f "$health" "$record"
+	fi
+	install -d -m 0755 "${health%/*}"
+	cd "${place[$TANDEM_PLAYBOOK]}"
+	# What the playbook starts must not hold the lock.
+	ansible-playbook --connection local --inventory localhost, --extra-vars "@$work/variables.yml" site.yml 9>&-
+	[ -e "$health" ] || fail "the playbook succeeded without a health file in $health"
+	printf 'CONFIGURED_AT=%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >> "$work/record"
+	install -m 0644 "$work/record" "$record.new"
+	mv "$record.new" "$record"
+	configuring=
+	prune "$TANDEM_PLAYBOOK"
+	prune "$TANDEM_SERVICE"
+	log "configured $TANDEM_SERVICE ${version[$TANDEM_SERVICE]}"
+}
+
+main() {
+	local line
+	configuring='' work=$(mktemp -d -p /var/tmp tandem-setup.XXXXXX) # /tmp may be memory
+	trap finish EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	while IFS= read -r line; do
+		[[ $line != *=* ]] || export "${line?}"
+	done < "$settings"
+	flock --nonblock 9 || {
+		log "another run is under way: waiting for its end"
+		flock --wait "$patience" 9 || fail "another run has not come to its end in $patience s"
+	}
+	command -v ansible-playbook > /dev/null || patiently install_ansible || fail "cannot install Ansible"
+	configure
+}
+
+install -d -m 0755 "${logfile%/*}"
+main 9> "$lock" 2>&1 | tee -a "$logfile"

@@ -1,13 +1,16 @@
 #!/bin/bash
 # Runs once, on first boot: fetches the setup script under its immutable name,
-# checks that it is the one this launch template was made for, and runs it.
+# checks that it is the one this launch template was made for, leaves it on the
+# machine for later runs, and runs it.
 set -euo pipefail
-exec > >(tee -a /var/log/tandem-user-data.log | logger -t tandem-user-data -s 2> /dev/console) 2>&1
+exec > >(tee -a /var/log/tandem-user-data.log /dev/console > /dev/null) 2>&1
 
 install -d -m 0755 /etc/tandem
 cat > /etc/tandem/instance.env << 'TANDEM_ENV'
-{{range .Settings}}{{.Name}}={{.Value}}
-{{end}}TANDEM_ENV
+{{- range .Settings}}
+{{.Name}}={{.Value}}
+{{- end}}
+TANDEM_ENV
 {{with .Preamble}}
 {{.}}
 {{end}}
@@ -18,4 +21,5 @@ for attempt in 1 2 3 4 5 6 7 8 9 10; do
 	sleep "$attempt"
 done
 echo '{{.SetupSHA256}}' "$setup" | sha256sum --check --strict -
-exec bash "$setup"
+install -m 0755 "$setup" /usr/local/sbin/tandem-setup
+exec /usr/local/sbin/tandem-setup

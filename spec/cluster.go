@@ -135,7 +135,9 @@ type Bootstrap struct {
 	// else. Default: that of the script this version of tandem carries.
 	SetupSHA256 string `yaml:"setup_sha256,omitempty" format:"sha256"`
 	// Preamble is shell that runs before the setup script, as root, for
-	// instance to set a proxy. At most 12 KiB. Default: none.
+	// instance to set a proxy. It runs on first boot only: what later runs of
+	// the setup script need as well it appends to /etc/tandem/instance.env, as
+	// NAME=value lines without quotes. At most 12 KiB. Default: none.
 	Preamble string `yaml:"preamble,omitempty" format:"preamble"`
 }
 

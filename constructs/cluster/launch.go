@@ -115,6 +115,7 @@ func (b *builder) settings(group groupConfig, launch launchConfig) []instance.Se
 		{Name: "TANDEM_LIFECYCLE_HOOK", Value: drainHook},
 		{Name: "TANDEM_TARGET_GROUP_ARN", Value: string(launch.targetGroup)},
 		{Name: "TANDEM_HEALTH_PATH", Value: b.spec.TargetGroup.HealthCheck.Path},
+		{Name: "TANDEM_IDLE_SECONDS", Value: seconds(b.spec.LoadBalancer.IdleTimeout)},
 		{Name: "TANDEM_DEREGISTRATION_SECONDS", Value: seconds(b.spec.TargetGroup.DeregistrationDelay)},
 		{Name: "TANDEM_HOOKS_SECONDS", Value: seconds(b.spec.Drain.Hooks)},
 		{Name: "TANDEM_FLUSH_SECONDS", Value: seconds(b.spec.Drain.Flush)},

@@ -1,0 +1,529 @@
+package instance_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/tandem-iac/tandem/instance"
+	"github.com/tandem-iac/tandem/internal/mototest"
+	"github.com/tandem-iac/tandem/internal/release"
+	"github.com/tandem-iac/tandem/internal/release/archive"
+)
+
+const (
+	service     = "obelix"
+	playbook    = "obelix-playbook"
+	environment = "prod"
+	healthFile  = "var/lib/tandem/health"
+	recordFile  = "etc/tandem/release"
+)
+
+// impatient makes the aws command line leave all patience to our scripts.
+var impatient = []string{"AWS_RETRY_MODE=standard", "AWS_MAX_ATTEMPTS=1"}
+
+// cloud is a build bucket behind a network that fails on demand.
+type cloud struct {
+	t      *testing.T
+	url    string
+	bucket string
+	client *s3.Client
+	// refusals is how many more requests are answered with 503.
+	refusals chan struct{}
+}
+
+func newCloud(t *testing.T) *cloud {
+	t.Helper()
+	server, err := mototest.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	for name, value := range mototest.Environment(server.URL) {
+		t.Setenv(name, value)
+	}
+	c := &cloud{t: t, refusals: make(chan struct{}, 100)}
+	c.url = mototest.NewProxy(t, server.URL, c.fault).URL
+	cfg, err := release.Connect(t.Context(), release.ConnectConfig{Region: mototest.Region})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.client = release.NewClient(cfg)
+	c.bucket = mototest.Bucket(t, c.client)
+	return c
+}
+
+func (c *cloud) fault(int, *http.Request) mototest.Fault {
+	select {
+	case <-c.refusals:
+		return mototest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown"}
+	default:
+		return mototest.Fault{}
+	}
+}
+
+func (c *cloud) refuse(requests int) {
+	for range requests {
+		c.refusals <- struct{}{}
+	}
+}
+
+func (c *cloud) ledger(artifact string) *release.Ledger {
+	return release.New(release.Config{Client: c.client, Bucket: c.bucket, Artifact: artifact, Environment: environment, By: "test"})
+}
+
+// publish builds what is in dir and returns its manifest.
+func (c *cloud) publish(artifact, dir string) release.Manifest {
+	c.t.Helper()
+	file := filepath.Join(c.t.TempDir(), "build.tar.gz")
+	if _, err := archive.Build(c.t.Context(), archive.BuildConfig{Dir: dir, Paths: []string{"."}, Output: file}); err != nil {
+		c.t.Fatal(err)
+	}
+	m, err := c.ledger(artifact).Publish(c.t.Context(), release.PublishConfig{File: file})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return m
+}
+
+func (c *cloud) promote(artifact, version string) {
+	c.t.Helper()
+	if _, err := c.ledger(artifact).Promote(c.t.Context(), release.PromoteConfig{Version: version}); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *cloud) put(key string, data []byte) {
+	c.t.Helper()
+	if _, err := c.client.PutObject(c.t.Context(), &s3.PutObjectInput{Bucket: &c.bucket, Key: &key, Body: bytes.NewReader(data)}); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *cloud) get(key string) []byte {
+	c.t.Helper()
+	object, err := c.client.GetObject(c.t.Context(), &s3.GetObjectInput{Bucket: &c.bucket, Key: &key})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer object.Body.Close()
+	data, err := io.ReadAll(object.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return data
+}
+
+// forge puts an archive and a manifest into the bucket that no publisher made.
+// The manifest is right unless change makes it wrong.
+func (c *cloud) forge(version int, data []byte, change func(*release.Manifest)) {
+	c.t.Helper()
+	sum := sha256.Sum256(data)
+	m := release.Manifest{Artifact: service, Environment: environment, Version: version, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(data))}
+	if change != nil {
+		change(&m)
+	}
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	prefix := fmt.Sprintf("%s/%s/%s-%d", service, environment, service, version)
+	c.put(prefix+".tar.gz", data)
+	c.put(prefix+".json", text)
+}
+
+// userData is that of a launch template, rendered as the construct does.
+func (c *cloud) userData(sum string) string {
+	c.t.Helper()
+	script, err := instance.UserData(instance.UserDataConfig{
+		Region:      mototest.Region,
+		Bucket:      c.bucket,
+		SetupKey:    instance.SetupKey(instance.SetupSHA256()),
+		SetupSHA256: sum,
+		Settings: []instance.Setting{
+			{Name: "AWS_REGION", Value: mototest.Region},
+			{Name: "AWS_DEFAULT_REGION", Value: mototest.Region},
+			{Name: "TANDEM_ENVIRONMENT", Value: environment},
+			{Name: "TANDEM_SERVICE", Value: service},
+			{Name: "TANDEM_PLAYBOOK", Value: playbook},
+			{Name: "TANDEM_BUILD_BUCKET", Value: c.bucket},
+			{Name: "TANDEM_HEALTH_PATH", Value: "/health?from=alb&deep=no"},
+			{Name: "TANDEM_IDLE_SECONDS", Value: "60"},
+		},
+		Preamble: "echo 'PREAMBLE=ran' >> /etc/tandem/instance.env",
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return script
+}
+
+// page is a release of the service that serves one page.
+func page(t *testing.T, text string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	write(t, filepath.Join(dir, "public", "index.html"), text)
+	return dir
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// brokenPlaybook is ours with a task before its last one that fails.
+func brokenPlaybook(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("playbook")); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "site.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const last = "        - name: Take traffic\n"
+	before, after, found := strings.Cut(string(data), last)
+	if !found {
+		t.Fatalf("no %q in the playbook", last)
+	}
+	write(t, filepath.Join(dir, "site.yml"), before+"        - name: Break\n          ansible.builtin.command: \"false\"\n\n"+last+after)
+	return dir
+}
+
+// slowPlaybook notes when it begins and ends, and takes its time in between.
+func slowPlaybook(t *testing.T, seconds int) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	write(t, filepath.Join(dir, "site.yml"), fmt.Sprintf(`- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.shell: echo begin >> /var/log/slow && sleep %d && echo end >> /var/log/slow && touch {{ tandem_health_file }}
+`, seconds))
+	return dir
+}
+
+// TestMachine is the life of one machine, from first boot on: a step begins
+// where the one before it has ended.
+func TestMachine(t *testing.T) {
+	requireMachines(t)
+	c := newCloud(t)
+	c.put(instance.SetupKey(instance.SetupSHA256()), instance.Setup())
+	one := c.publish(service, page(t, "one"))
+	c.publish(service, page(t, "two"))
+	c.publish(playbook, "playbook")
+	c.publish(playbook, brokenPlaybook(t))
+	c.publish(playbook, slowPlaybook(t, 1))
+	c.publish(playbook, slowPlaybook(t, 60))
+	c.promote(service, "1")
+	c.promote(playbook, "1")
+	m := newMachine(t, c.url)
+
+	steps := []struct {
+		name string
+		run  func(*testing.T, *cloud, *machine)
+	}{
+		{"another setup script is not run", wrongSetupScript},
+		{"first boot", func(t *testing.T, c *cloud, m *machine) { firstBoot(t, c, m, one) }},
+		{"again, and nothing changes", again},
+		{"what is wrong is refused", refusals},
+		{"a playbook that fails halfway", failsHalfway},
+		{"back in service, S3 refusing at first", recovers},
+		{"two runs at once", twoAtOnce},
+		{"a run that is ended", ended},
+	}
+	for _, step := range steps {
+		if !t.Run(step.name, func(t *testing.T) { step.run(t, c, m) }) {
+			t.Fatal("the steps after it depend on this one")
+		}
+	}
+}
+
+func wrongSetupScript(t *testing.T, c *cloud, m *machine) {
+	out, err := m.boot(t, c.userData(strings.Repeat("0", 64)))
+	if err == nil {
+		t.Errorf("user data succeeded:\n%s", out)
+	}
+	if m.exists("usr/local/sbin/tandem-setup") || m.exists("var/log/tandem/setup.log") {
+		t.Error("a script with another SHA-256 was installed or run")
+	}
+	if !strings.Contains(out, "FAILED") {
+		t.Errorf("no word of the SHA-256:\n%s", out)
+	}
+}
+
+func firstBoot(t *testing.T, c *cloud, m *machine, want release.Manifest) {
+	if status, _, _ := get(t, "/health"); status != 0 {
+		t.Fatalf("somebody answers %d before the boot", status)
+	}
+	c.refuse(1)
+	out, err := m.boot(t, c.userData(instance.SetupSHA256()), impatient...)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	status, _, header := get(t, "/health?from=alb&deep=no")
+	if status != http.StatusOK {
+		t.Errorf("the health path answers %d, want 200\n%s", status, out)
+	}
+	// Longer than the load balancer's 60 s.
+	if got := header.Get("Keep-Alive"); got != "timeout=75" {
+		t.Errorf("Keep-Alive is %q, want timeout=75", got)
+	}
+	serves(t, "one")
+	for _, file := range []string{"/RELEASE", "/../RELEASE"} {
+		if status, _, _ := get(t, file); status == http.StatusOK {
+			t.Errorf("%s of the release is open to the world", file)
+		}
+	}
+	record := m.read(t, recordFile)
+	for _, line := range []string{
+		"SERVICE=obelix", "SERVICE_VERSION=1", "SERVICE_SHA256=" + want.SHA256, "SERVICE_GIT_COMMIT=" + want.Commit,
+		"PLAYBOOK=obelix-playbook", "PLAYBOOK_VERSION=1",
+	} {
+		if !strings.Contains(record, line+"\n") {
+			t.Errorf("no %s in the record:\n%s", line, record)
+		}
+	}
+	for _, file := range []string{"dev/console", "var/log/tandem-user-data.log", "var/log/tandem/setup.log"} {
+		if text := m.read(t, file); !strings.Contains(text, "configured obelix 1") {
+			t.Errorf("/%s does not tell what happened:\n%s", file, text)
+		}
+	}
+	if !strings.Contains(m.read(t, "etc/tandem/instance.env"), "PREAMBLE=ran") {
+		t.Error("the preamble has not run")
+	}
+}
+
+// serves checks what the machine's web server shows.
+func serves(t *testing.T, want string) {
+	t.Helper()
+	if status, body, _ := get(t, "/"); status != http.StatusOK || body != want {
+		t.Errorf("/ answers %d %q, want %q", status, body, want)
+	}
+}
+
+func again(t *testing.T, _ *cloud, m *machine) {
+	before := m.stat(t, healthFile)
+	record := m.read(t, recordFile)
+	out, err := m.setup()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if !regexp.MustCompile(`localhost +: ok=[0-9]+ +changed=0 .*failed=0`).MatchString(out) {
+		t.Errorf("a second run changes something:\n%s", out)
+	}
+	if !os.SameFile(before, m.stat(t, healthFile)) {
+		t.Error("the health file was away for a while")
+	}
+	at := regexp.MustCompile(`CONFIGURED_AT=.*`)
+	if got := m.read(t, recordFile); at.ReplaceAllString(got, "") != at.ReplaceAllString(record, "") {
+		t.Errorf("the record is\n%s, was\n%s", got, record)
+	}
+}
+
+func (m *machine) stat(t *testing.T, file string) os.FileInfo {
+	t.Helper()
+	info, err := os.Stat(m.path(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info
+}
+
+func refusals(t *testing.T, c *cloud, m *machine) {
+	good := archiveOf(t, tar.Header{Typeflag: tar.TypeReg, Name: "public/index.html"})
+	tampered := bytes.Clone(good)
+	tampered[len(tampered)/2] ^= 1
+	sumOfGood := func(manifest *release.Manifest) {
+		sum := sha256.Sum256(good)
+		manifest.SHA256, manifest.Size = hex.EncodeToString(sum[:]), int64(len(good))
+	}
+	for i, test := range []struct {
+		name    string
+		archive []byte
+		change  func(*release.Manifest)
+		want    string
+	}{
+		{"tampered with", tampered, sumOfGood, "damaged or another one"},
+		{"truncated", good[:len(good)/2], sumOfGood, "damaged or another one"},
+		{"another artifact's manifest", good, func(m *release.Manifest) { m.Artifact = "menhir" }, "its manifest is that of menhir"},
+		{"no SHA-256", good, func(m *release.Manifest) { m.SHA256 = "" }, "names no SHA-256"},
+		{"an entry that climbs out", archiveOf(t, tar.Header{Typeflag: tar.TypeReg, Name: "../../../../evil"}), nil, "'../../../../evil' has an absolute name"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			version := 100 + i
+			c.forge(version, test.archive, test.change)
+			staysAsItIs(t, m, test.want, "VERSION="+strconv.Itoa(version), "ANS_VERSION=1")
+		})
+	}
+	t.Run("never published", func(t *testing.T) {
+		staysAsItIs(t, m, "was it published", "VERSION=99", "ANS_VERSION=1")
+	})
+	t.Run("no number", func(t *testing.T) {
+		staysAsItIs(t, m, "want a number from 1", "VERSION=../../menhir/prod/menhir-1", "ANS_VERSION=1")
+	})
+	t.Run("pointer and manifest disagree", func(t *testing.T) {
+		key := service + "/" + environment + "/latest-stable.txt"
+		pointer := c.get(key)
+		defer c.put(key, pointer)
+		c.put(key, []byte("VERSION=1\nSHA256="+strings.Repeat("0", 64)+"\n"))
+		staysAsItIs(t, m, "by latest-stable", "ANS_VERSION=1")
+	})
+}
+
+// staysAsItIs runs the setup script, which has to fail with a message and leave
+// the machine with what it has.
+func staysAsItIs(t *testing.T, m *machine, message string, env ...string) {
+	t.Helper()
+	before, record := m.releases(t), m.read(t, recordFile)
+	out, err := m.setup(env...)
+	if err == nil || !strings.Contains(out, message) || strings.Contains(out, "Traceback") {
+		t.Errorf("%v, want a failure that says %q:\n%s", err, message, out)
+	}
+	if after := m.releases(t); after != before {
+		t.Errorf("unpacked: %s, before: %s", after, before)
+	}
+	if m.exists("evil") || m.exists("opt/evil") || m.exists("opt/tandem/evil") {
+		t.Error("the archive has reached out of its directory")
+	}
+	if got := m.read(t, recordFile); got != record {
+		t.Errorf("the record is\n%s, was\n%s", got, record)
+	}
+	if status, _, _ := get(t, "/health"); status != http.StatusOK {
+		t.Errorf("the health path answers %d, want 200 from the release in place", status)
+	}
+}
+
+// releases are those on the machine.
+func (m *machine) releases(t *testing.T) string {
+	t.Helper()
+	dirs, err := filepath.Glob(m.path("opt/tandem/*/*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(strings.Join(dirs, " "), m.root, "")
+}
+
+func failsHalfway(t *testing.T, _ *cloud, m *machine) {
+	out, err := m.setup("VERSION=2", "ANS_VERSION=2")
+	if err == nil || !strings.Contains(out, "Break: non-zero return code") {
+		t.Errorf("%v, want a failure that names the task:\n%s", err, out)
+	}
+	serves(t, "two") // it failed behind the switch
+	if status, _, _ := get(t, "/health"); status != http.StatusNotFound {
+		t.Errorf("the health path answers %d, want 404", status)
+	}
+	if m.exists(healthFile) || m.exists(recordFile) {
+		t.Error("a machine that is not configured has a health file or a record")
+	}
+
+	// The same without the setup script, as from a bastion.
+	write(t, m.path(healthFile), "ok\n")
+	dirs, err := filepath.Glob(m.path("opt/tandem", playbook, "2-*"))
+	if err != nil || len(dirs) != 1 {
+		t.Fatalf("%v, the playbook is in %v", err, dirs)
+	}
+	cmd, text := m.command("/usr/bin/env", "LC_ALL=C.UTF-8")
+	cmd.Args = append(cmd.Args, "ansible-playbook", "--connection", "local", "--inventory", "localhost,", "--start-at-task", "Break",
+		"--extra-vars", "tandem_health_file=/"+healthFile, strings.TrimPrefix(dirs[0], m.root)+"/site.yml")
+	if err := cmd.Run(); err == nil || m.exists(healthFile) {
+		t.Errorf("%v, want a failure without a health file:\n%s", err, text)
+	}
+}
+
+// recovers also looks at what becomes of old releases.
+func recovers(t *testing.T, c *cloud, m *machine) {
+	for day := range 5 {
+		old := m.path("opt/tandem", service, fmt.Sprintf("%d-0123456789ab", 10+day))
+		write(t, filepath.Join(old, "RELEASE"), "")
+		used := time.Now().AddDate(0, 0, day-9)
+		if err := os.Chtimes(old, used, used); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.refuse(2)
+	out, err := m.setup(append([]string{"VERSION=2", "ANS_VERSION=1"}, impatient...)...)
+	if err != nil || !strings.Contains(out, "attempt 2 to fetch") {
+		t.Fatalf("%v, want success at a later attempt:\n%s", err, out)
+	}
+	serves(t, "two")
+	if status, _, _ := get(t, "/health"); status != http.StatusOK {
+		t.Errorf("the health path answers %d, want 200", status)
+	}
+	if record := m.read(t, recordFile); !strings.Contains(record, "\nSERVICE_VERSION=2\n") {
+		t.Errorf("the record is\n%s", record)
+	}
+	const hash = `-\w{12} ?`
+	want := regexp.MustCompile(`^/opt/tandem/obelix/1` + hash + `/opt/tandem/obelix/14` + hash + `/opt/tandem/obelix/2` + hash +
+		`/opt/tandem/obelix-playbook/1` + hash + `/opt/tandem/obelix-playbook/2` + hash + `$`)
+	if got := m.releases(t); !want.MatchString(got) {
+		t.Errorf("releases on the machine are %s, want those used last", got)
+	}
+}
+
+func twoAtOnce(t *testing.T, _ *cloud, m *machine) {
+	first, firstOut := m.command("/usr/local/sbin/tandem-setup", "VERSION=1", "ANS_VERSION=3")
+	second, secondOut := m.command("/usr/local/sbin/tandem-setup", "VERSION=2", "ANS_VERSION=3")
+	for _, run := range []func() error{first.Start, second.Start, first.Wait, second.Wait} {
+		if err := run(); err != nil {
+			t.Fatalf("%v\n%s\n%s", err, firstOut, secondOut)
+		}
+	}
+	if got, want := m.read(t, "var/log/slow"), "begin\nend\nbegin\nend\n"; got != want {
+		t.Errorf("the playbooks ran like this: %q, want %q", got, want)
+	}
+	if both := firstOut.String() + secondOut.String(); strings.Count(both, "another run is under way") != 1 {
+		t.Errorf("want one run to wait for the other:\n%s", both)
+	}
+}
+
+func ended(t *testing.T, _ *cloud, m *machine) {
+	if err := os.RemoveAll(m.path("var/log/slow")); err != nil {
+		t.Fatal(err)
+	}
+	cmd, out := m.command("/usr/local/sbin/tandem-setup", "VERSION=2", "ANS_VERSION=4")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); !m.exists("var/log/slow"); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the playbook does not begin")
+		}
+	}
+	if m.exists(healthFile) || m.exists(recordFile) {
+		t.Error("there is a health file or a record while another release is brought")
+	}
+	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Errorf("it succeeded:\n%s", out)
+	}
+	if m.exists(healthFile) || m.exists(recordFile) {
+		t.Errorf("it has left a health file or a record:\n%s", out)
+	}
+}
