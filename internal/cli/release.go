@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/agext/levenshtein"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/spf13/cobra"
 
 	"github.com/tandem-iac/tandem/internal/release"
@@ -51,9 +52,15 @@ type releaseFlags struct {
 }
 
 func (f *releaseFlags) add(cmd *cobra.Command) {
+	f.addBucket(cmd)
+	flags := cmd.Flags()
+	flags.StringVarP(&f.artifact, "artifact", "a", "", "the service or playbook; default: the service, if there is only one")
+}
+
+// addBucket adds those that choose a bucket of builds.
+func (f *releaseFlags) addBucket(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVarP(&f.file, "file", "f", "", "the description; default $TANDEM_SPEC or "+defaultFile)
-	flags.StringVarP(&f.artifact, "artifact", "a", "", "the service or playbook; default: the service, if there is only one")
 	flags.StringVar(&f.environment, "environment", "", "the environment; default: the description's")
 	flags.StringVar(&f.region, "region", "", "the bucket's region; default: the description's")
 	flags.StringVar(&f.bucket, "bucket", "", "the bucket of builds; default: the description's")
@@ -63,18 +70,40 @@ func (f *releaseFlags) add(cmd *cobra.Command) {
 func (a *app) ledger(ctx context.Context, f releaseFlags) (*release.Ledger, error) {
 	var account string
 	if f.artifact == "" || f.environment == "" || f.region == "" || f.bucket == "" {
-		env, err := a.load(ctx, cmp.Or(f.file, fileArg(nil)))
+		env, err := a.describe(ctx, &f)
 		if err != nil {
 			return nil, err
 		}
 		if f.artifact, err = chooseArtifact(env, f.artifact); err != nil {
 			return nil, inputError{err: err}
 		}
-		f.environment = cmp.Or(f.environment, env.Name)
-		f.region = cmp.Or(f.region, env.Region)
-		f.bucket = cmp.Or(f.bucket, env.Delivery.BuildBucket)
 		account = env.Account
 	}
+	client, err := f.connect(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	return release.New(release.Config{
+		Client: client, Bucket: f.bucket, Artifact: f.artifact, Environment: f.environment, By: whoami(),
+	}), nil
+}
+
+// describe reads the description and takes from it where the bucket is, unless
+// a flag says so.
+func (a *app) describe(ctx context.Context, f *releaseFlags) (spec.Environment, error) {
+	env, err := a.load(ctx, cmp.Or(f.file, fileArg(nil)))
+	if err != nil {
+		return spec.Environment{}, err
+	}
+	f.environment = cmp.Or(f.environment, env.Name)
+	f.region = cmp.Or(f.region, env.Region)
+	f.bucket = cmp.Or(f.bucket, env.Delivery.BuildBucket)
+	return env, nil
+}
+
+// connect returns a client that reaches the bucket. Where none was named, it is
+// the default one of the account or, where that is empty, of the credentials'.
+func (f *releaseFlags) connect(ctx context.Context, account string) (*s3.Client, error) {
 	cfg, err := release.Connect(ctx, release.ConnectConfig{Region: f.region})
 	if err != nil {
 		return nil, err
@@ -88,12 +117,7 @@ func (a *app) ledger(ctx context.Context, f releaseFlags) (*release.Ledger, erro
 		f.bucket = fmt.Sprintf("%s-%s-builds-%s", f.environment, f.region, account)
 	}
 	client := release.NewClient(cfg)
-	if err := release.CheckBucket(ctx, client, f.bucket, f.region); err != nil {
-		return nil, err
-	}
-	return release.New(release.Config{
-		Client: client, Bucket: f.bucket, Artifact: f.artifact, Environment: f.environment, By: whoami(),
-	}), nil
+	return client, release.CheckBucket(ctx, client, f.bucket, f.region)
 }
 
 // chooseArtifact returns the artifact that is meant, which must be one that

@@ -79,6 +79,7 @@ Exit codes: 0 fine, 1 failure, 2 the input is wrong.`,
 	root.SetErr(a.stderr)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddCommand(
+		newBootstrapCommand(a),
 		newDeployCommand(a),
 		newInitCommand(a),
 		newInventoryCommand(a),

@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tandem-iac/tandem/instance"
+	"github.com/tandem-iac/tandem/internal/bootstrap"
+)
+
+func newBootstrapCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bootstrap",
+		Short: "Provide what new machines start with",
+	}
+	cmd.AddCommand(newBootstrapPublishCommand(a))
+	return cmd
+}
+
+func newBootstrapPublishCommand(a *app) *cobra.Command {
+	var flags releaseFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "publish [SCRIPT]",
+		Short: "Upload the setup script that user data runs",
+		Long: `Upload the setup script of this version of tandem, or SCRIPT, to the build
+bucket as setup/<SHA-256>.sh. User data names the script by its SHA-256, and a
+machine runs no other: publish before the first apply, and after an update of
+tandem before the next one. What is there already is checked and left alone.
+
+A SCRIPT of one's own takes effect with the lines for the description that the
+command prints.`,
+		Example: `  tandem bootstrap publish
+  tandem bootstrap publish --file staging.yaml
+  tandem bootstrap publish my-setup.sh`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			script := instance.Setup()
+			if len(args) > 0 {
+				var err error
+				if script, err = readScript(args[0]); err != nil {
+					return inputError{err: err}
+				}
+			}
+			published, err := a.publishScript(cmd.Context(), flags, script)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(a.stdout, published)
+			}
+			a.printScript(published, len(args) > 0)
+			return nil
+		},
+	}
+	flags.addBucket(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// readScript refuses what could not run.
+func readScript(file string) ([]byte, error) {
+	script, err := os.ReadFile(file)
+	switch {
+	case err != nil:
+		return nil, err
+	case !bytes.HasPrefix(script, []byte("#!")):
+		return nil, fmt.Errorf("%s does not begin with #!, want a script that names its interpreter", file)
+	case len(script) > bootstrap.MaxScript:
+		return nil, fmt.Errorf("%s has %d bytes, want at most %d", file, len(script), bootstrap.MaxScript)
+	}
+	return script, nil
+}
+
+func (a *app) publishScript(ctx context.Context, f releaseFlags, script []byte) (bootstrap.Script, error) {
+	account := ""
+	if f.region == "" || f.bucket == "" {
+		env, err := a.describe(ctx, &f)
+		if err != nil {
+			return bootstrap.Script{}, err
+		}
+		account = env.Account
+	}
+	client, err := f.connect(ctx, account)
+	if err != nil {
+		return bootstrap.Script{}, err
+	}
+	return bootstrap.Publish(ctx, client, f.bucket, script)
+}
+
+func (a *app) printScript(s bootstrap.Script, own bool) {
+	what := "published"
+	if !s.Created {
+		what = "there already"
+	}
+	fmt.Fprintf(a.stdout, "s3://%s/%s: %s\n", s.Bucket, s.Key, what)
+	if own {
+		fmt.Fprintf(a.stdout, `SHA-256: %s
+machines run it once these lines are in the description, below their cluster:
+    bootstrap:
+      setup_key: %s
+      setup_sha256: %s
+`, s.SHA256, s.Key, s.SHA256)
+	}
+}
