@@ -137,7 +137,8 @@ func (r *run) configure(ctx context.Context, batch []*member, want func(*member)
 			failure = context.Cause(ctx)
 			break
 		}
-		started, err := r.start(ctx, m, want(m))
+		// Cut off, this call could have started a setup that nobody waits for.
+		started, err := r.start(context.WithoutCancel(ctx), m, want(m))
 		if err != nil {
 			failure = err
 			break
