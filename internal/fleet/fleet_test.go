@@ -90,7 +90,7 @@ func TestExplainKeepsWhatStandsAround(t *testing.T) {
 	if !errors.Is(got, aws) {
 		t.Error("the cause is lost")
 	}
-	if plain := errors.New("plain"); fleet.Explain(plain) != plain || fleet.Explain(nil) != nil {
+	if plain := errors.New("plain"); !errors.Is(fleet.Explain(plain), plain) || fleet.Explain(plain).Error() != "plain" || fleet.Explain(nil) != nil {
 		t.Error("an error that is not of AWS is changed")
 	}
 }
