@@ -9,15 +9,20 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/tandem-iac/tandem/instance"
@@ -43,6 +48,9 @@ type cloud struct {
 	url    string
 	bucket string
 	client *s3.Client
+	ec2    *ec2.Client
+	// instance is the machine's id.
+	instance string
 	// refusals is how many more requests are answered with 503.
 	refusals chan struct{}
 }
@@ -68,6 +76,7 @@ func newCloud(t *testing.T) *cloud {
 		t.Fatal(err)
 	}
 	c.client = release.NewClient(cfg)
+	c.ec2 = ec2.NewFromConfig(cfg)
 	c.bucket = mototest.Bucket(t, c.client)
 	return c
 }
@@ -149,6 +158,46 @@ func (c *cloud) forge(version int, data []byte, change func(*release.Manifest)) 
 	prefix := fmt.Sprintf("%s/%s/%s-%d", service, environment, service, version)
 	c.put(prefix+".tar.gz", data)
 	c.put(prefix+".json", text)
+}
+
+// metadata launches an instance and returns the URL of its metadata service,
+// which insists on tokens.
+func (c *cloud) metadata() string {
+	c.t.Helper()
+	out, err := c.ec2.RunInstances(c.t.Context(), &ec2.RunInstancesInput{ImageId: aws.String("ami-12c6146b"), MinCount: aws.Int32(1), MaxCount: aws.Int32(1)})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.instance = *out.Instances[0].InstanceId
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodPut && r.URL.Path == "/latest/api/token" && r.Header.Get("X-aws-ec2-metadata-token-ttl-seconds") != "":
+			fmt.Fprint(w, "a-token")
+		case r.URL.Path == "/latest/meta-data/instance-id" && r.Header.Get("X-aws-ec2-metadata-token") == "a-token":
+			fmt.Fprint(w, c.instance)
+		default:
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	c.t.Cleanup(server.Close)
+	return server.URL
+}
+
+// tags are what the instance says that it runs.
+func (c *cloud) tags() string {
+	c.t.Helper()
+	out, err := c.ec2.DescribeTags(c.t.Context(), &ec2.DescribeTagsInput{
+		Filters: []types.Filter{{Name: aws.String("resource-id"), Values: []string{c.instance}}},
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var said []string
+	for _, tag := range out.Tags {
+		said = append(said, *tag.Key+"="+*tag.Value)
+	}
+	slices.Sort(said)
+	return strings.Join(said, " ")
 }
 
 // userData is that of a launch template, rendered as the construct does.
@@ -242,6 +291,7 @@ func TestMachine(t *testing.T) {
 	c.promote(service, "1")
 	c.promote(playbook, "1")
 	m := newMachine(t, c.url)
+	m.env = append(m.env, "AWS_EC2_METADATA_SERVICE_ENDPOINT="+c.metadata())
 
 	steps := []struct {
 		name string
@@ -312,6 +362,9 @@ func firstBoot(t *testing.T, c *cloud, m *machine, want release.Manifest) {
 		if text := m.read(t, file); !strings.Contains(text, "configured obelix 1") {
 			t.Errorf("/%s does not tell what happened:\n%s", file, text)
 		}
+	}
+	if got, want := c.tags(), "tandem:playbook-release=1 tandem:release=1"; got != want {
+		t.Errorf("the instance is tagged %q, want %q", got, want)
 	}
 	if !strings.Contains(m.read(t, "etc/tandem/instance.env"), "PREAMBLE=ran") {
 		t.Error("the preamble has not run")
@@ -428,7 +481,7 @@ func (m *machine) releases(t *testing.T) string {
 	return strings.ReplaceAll(strings.Join(dirs, " "), m.root, "")
 }
 
-func failsHalfway(t *testing.T, _ *cloud, m *machine) {
+func failsHalfway(t *testing.T, c *cloud, m *machine) {
 	out, err := m.setup("VERSION=2", "ANS_VERSION=2")
 	if err == nil || !strings.Contains(out, "Break: non-zero return code") {
 		t.Errorf("%v, want a failure that names the task:\n%s", err, out)
@@ -439,6 +492,9 @@ func failsHalfway(t *testing.T, _ *cloud, m *machine) {
 	}
 	if m.exists(healthFile) || m.exists(recordFile) {
 		t.Error("a machine that is not configured has a health file or a record")
+	}
+	if got, want := c.tags(), "tandem:playbook-release=1 tandem:release=broken"; got != want {
+		t.Errorf("the instance is tagged %q, want %q", got, want)
 	}
 
 	// The same without the setup script, as from a bastion.

@@ -29,6 +29,8 @@ readonly logfile=/var/log/tandem/setup.log
 readonly keep=3             # releases of each artifact
 readonly patience=900       # seconds to wait for another run
 readonly attempts=8         # at everything that needs the network
+metadata=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}
+readonly metadata=${metadata%/}/latest
 
 # First boot and Systems Manager leave these to chance.
 export HOME=${HOME:-/root} LC_ALL=C.UTF-8
@@ -62,6 +64,19 @@ fetch() {
 		sleep "$attempt"
 	done
 	fail "cannot fetch $from"
+}
+
+# tag NAME=VALUE... gives this instance tags, for `tandem status` to read. They
+# are for people: a machine that cannot tag itself is configured all the same.
+tag() {
+	local token id each said='no metadata' tags=()
+	for each; do tags+=("Key=${each%%=*},Value=${each#*=}"); done
+	if token=$(curl -fs --max-time 2 --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 60' "$metadata/api/token") &&
+		id=$(curl -fs --max-time 2 --header "X-aws-ec2-metadata-token: $token" "$metadata/meta-data/instance-id") &&
+		said=$(aws ec2 create-tags --cli-connect-timeout 5 --cli-read-timeout 10 --resources "$id" --tags "${tags[@]}" 2>&1); then
+		return
+	fi
+	log "cannot tag this instance: ${said##*$'\n'}"
 }
 
 # field NAME FILE prints the value of a NAME=value line.
@@ -239,6 +254,7 @@ finish() {
 	local status=$?
 	if [ -n "$configuring" ]; then
 		rm -f "$health" "$record"
+		tag tandem:release=broken
 		log "error: this machine is not configured and takes no traffic; run tandem-setup again"
 	fi
 	rm -rf "$work"
@@ -257,6 +273,7 @@ configure() {
 	# The very same release may be checked while it serves.
 	if [ "$(sed '/^CONFIGURED_AT=/d' "$record" 2> /dev/null)" != "$(< "$work/record")" ]; then
 		rm -f "$health" "$record"
+		tag tandem:release=broken
 	fi
 	install -d -m 0755 "${health%/*}"
 	cd "${place[$TANDEM_PLAYBOOK]}"
@@ -267,6 +284,7 @@ configure() {
 	install -m 0644 "$work/record" "$record.new"
 	mv "$record.new" "$record"
 	configuring=
+	tag "tandem:release=${version[$TANDEM_SERVICE]}" "tandem:playbook-release=${version[$TANDEM_PLAYBOOK]}"
 	prune "$TANDEM_PLAYBOOK"
 	prune "$TANDEM_SERVICE"
 	log "configured $TANDEM_SERVICE ${version[$TANDEM_SERVICE]}"

@@ -20,6 +20,7 @@ for attempt in 1 2 3 4 5 6 7 8 9 10; do
 	echo "attempt $attempt to fetch the setup script failed"
 	sleep "$attempt"
 done
+[ -s "$setup" ] || { echo 'cannot fetch s3://{{.Bucket}}/{{.SetupKey}}'; exit 1; }
 echo '{{.SetupSHA256}}' "$setup" | sha256sum --check --strict -
 install -m 0755 "$setup" /usr/local/sbin/tandem-setup
 exec /usr/local/sbin/tandem-setup

@@ -48,15 +48,15 @@ func (b *builder) instanceRole() instanceRole {
 	return instanceRole{node: node, role: role, profile: profile, ready: []cdktf.ITerraformDependable{setup}}
 }
 
-// setupPolicy lets an instance read its own releases and be reached through
-// Systems Manager.
+// setupPolicy lets an instance read its own releases, be reached through
+// Systems Manager and say what it runs.
 func (b *builder) setupPolicy(account string) iam.Policy {
 	builds := string(b.Delivery.Builds.ARN)
 	setup := "setup/*" // of any version: templates old and new boot side by side
 	if b.spec.Bootstrap.SetupKey != "" {
 		setup = b.spec.Bootstrap.SetupKey
 	}
-	instances := "arn:" + awsregion.Partition(b.Environment.Region) + ":ec2:" + b.Environment.Region + ":" + account + ":instance/*"
+	instances := "arn:" + awsregion.Partition(b.Environment.Region) + ":ec2:" + b.Environment.Region + ":" + account + ":instance/"
 	return iam.Policy{
 		{
 			Sid:    "ReadReleases",
@@ -82,7 +82,19 @@ func (b *builder) setupPolicy(account string) iam.Policy {
 				"ec2messages:GetEndpoint", "ec2messages:GetMessages", "ec2messages:SendReply",
 			},
 			Resource:  []string{"*"},
-			Condition: map[string]map[string]string{"ArnLike": {"ec2:SourceInstanceARN": instances}},
+			Condition: map[string]map[string]any{"ArnLike": {"ec2:SourceInstanceARN": instances + "*"}},
+		},
+		{
+			// An instance says which release it runs: itself and in these tags
+			// only. The policy variable is escaped from Terraform.
+			Sid:      "TagItself",
+			Effect:   iam.Allow,
+			Action:   []string{"ec2:CreateTags"},
+			Resource: []string{instances + "*"},
+			Condition: map[string]map[string]any{
+				"ArnEquals":                 {"ec2:SourceInstanceARN": instances + "$${ec2:InstanceID}"},
+				"ForAllValues:StringEquals": {"aws:TagKeys": []string{"tandem:release", "tandem:playbook-release"}},
+			},
 		},
 	}
 }

@@ -82,7 +82,7 @@ func (cfg bucketConfig) policy(arn BucketARN) iam.Policy {
 		Principal: "*",
 		Action:    []string{"s3:*"},
 		Resource:  []string{string(arn), string(arn) + "/*"},
-		Condition: map[string]map[string]string{"Bool": {"aws:SecureTransport": "false"}},
+		Condition: map[string]map[string]any{"Bool": {"aws:SecureTransport": "false"}},
 	}}
 	if cfg.grants != nil {
 		policy = append(policy, cfg.grants(arn)...)

@@ -22,8 +22,8 @@ type Statement struct {
 	Action []string
 	// Resource lists on what, as ARNs. Nil in a trust policy.
 	Resource []string `json:",omitempty"`
-	// Condition is operator, key and values.
-	Condition map[string]map[string]string `json:",omitempty"`
+	// Condition is operator, key and value or list of values.
+	Condition map[string]map[string]any `json:",omitempty"`
 }
 
 const (

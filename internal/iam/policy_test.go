@@ -9,7 +9,7 @@ func TestJSON(t *testing.T) {
 		Principal: Account("aws-cn", "123456789012"),
 		Action:    []string{"s3:GetObject"},
 		Resource:  []string{"${aws_s3_bucket.x.arn}/<a&b>"},
-		Condition: map[string]map[string]string{"Bool": {"aws:SecureTransport": "true"}},
+		Condition: map[string]map[string]any{"Bool": {"aws:SecureTransport": "true"}},
 	}}
 	const want = `{"Version":"2012-10-17","Statement":[{"Sid":"Read","Effect":"Allow","Principal":{"AWS":"arn:aws-cn:iam::123456789012:root"},` +
 		`"Action":["s3:GetObject"],"Resource":["${aws_s3_bucket.x.arn}/<a&b>"],"Condition":{"Bool":{"aws:SecureTransport":"true"}}}]}`
