@@ -26,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/tandem-iac/tandem/instance"
+	"github.com/tandem-iac/tandem/internal/awsclient"
 	"github.com/tandem-iac/tandem/internal/mototest"
 	"github.com/tandem-iac/tandem/internal/release"
 	"github.com/tandem-iac/tandem/internal/release/archive"
@@ -71,11 +72,11 @@ func newCloud(t *testing.T) *cloud {
 	}
 	c := &cloud{t: t, refusals: make(chan struct{}, 100)}
 	c.url = mototest.NewProxy(t, server.URL, c.fault).URL
-	cfg, err := release.Connect(t.Context(), release.ConnectConfig{Region: mototest.Region})
+	cfg, err := awsclient.Connect(t.Context(), awsclient.Config{Region: mototest.Region})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.client = release.NewClient(cfg)
+	c.client = awsclient.NewS3(cfg)
 	c.ec2 = ec2.NewFromConfig(cfg)
 	c.bucket = mototest.Bucket(t, c.client)
 	return c

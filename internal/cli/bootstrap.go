@@ -22,7 +22,7 @@ func newBootstrapCommand(a *app) *cobra.Command {
 }
 
 func newBootstrapPublishCommand(a *app) *cobra.Command {
-	var flags releaseFlags
+	var at place
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "publish [SCRIPT]",
@@ -46,7 +46,7 @@ command prints.`,
 					return inputError{err: err}
 				}
 			}
-			published, err := a.publishScript(cmd.Context(), flags, script)
+			published, err := a.publishScript(cmd.Context(), at, script)
 			if err != nil {
 				return err
 			}
@@ -57,7 +57,8 @@ command prints.`,
 			return nil
 		},
 	}
-	flags.addBucket(cmd)
+	at.add(cmd)
+	at.addBucket(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -76,20 +77,21 @@ func readScript(file string) ([]byte, error) {
 	return script, nil
 }
 
-func (a *app) publishScript(ctx context.Context, f releaseFlags, script []byte) (bootstrap.Script, error) {
-	account := ""
-	if f.region == "" || f.bucket == "" {
-		env, err := a.describe(ctx, &f)
-		if err != nil {
+func (a *app) publishScript(ctx context.Context, at place, script []byte) (bootstrap.Script, error) {
+	if at.region == "" || at.bucket == "" {
+		if _, err := a.describe(ctx, &at); err != nil {
 			return bootstrap.Script{}, err
 		}
-		account = env.Account
 	}
-	client, err := f.connect(ctx, account)
+	cfg, err := at.connect(ctx)
 	if err != nil {
 		return bootstrap.Script{}, err
 	}
-	return bootstrap.Publish(ctx, client, f.bucket, script)
+	client, err := at.builds(ctx, cfg)
+	if err != nil {
+		return bootstrap.Script{}, err
+	}
+	return bootstrap.Publish(ctx, client, at.bucket, script)
 }
 
 func (a *app) printScript(s bootstrap.Script, own bool) {

@@ -12,10 +12,17 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tandem-iac/tandem/internal/mototest"
 )
 
+// besideMoto runs the tests beside one moto server for all of them.
+type besideMoto struct{ *testing.M }
+
+func (m besideMoto) Run() int { return mototest.Main(m.M) }
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(besideMoto{m}, map[string]func(){
 		"tandem": func() { os.Exit(Main()) },
 	})
 }

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
 
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/fleet"
 	"github.com/tandem-iac/tandem/internal/rollout"
 )
@@ -21,7 +21,6 @@ type deployOptions struct {
 	at                place
 	version, playbook int
 	batch, minHealthy string
-	bucket            string
 	limits            rollout.Limits
 	noRollback        bool
 	dryRun, asJSON    bool
@@ -51,7 +50,8 @@ The exit code is 0 only if every instance runs the release.`,
 			return a.deploy(cmd.Context(), args, o, cmd.Flags().Changed)
 		},
 	}
-	o.at.flags(cmd)
+	o.at.add(cmd)
+	o.at.addBucket(cmd)
 	flags := cmd.Flags()
 	flags.IntVar(&o.version, "version", 0, "`number` of the release (default latest-stable)")
 	flags.IntVar(&o.playbook, "playbook-version", 0, "`number` of the playbook's release (default latest-stable)")
@@ -60,7 +60,6 @@ The exit code is 0 only if every instance runs the release.`,
 	flags.BoolVar(&o.noRollback, "no-rollback", false, "after a failure, leave updated instances on the new release")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print the batches and change nothing")
 	flags.BoolVar(&o.asJSON, "json", false, "print the summary as JSON")
-	flags.StringVar(&o.bucket, "bucket", "", "`bucket` of builds, to look up latest-stable in (default that of the environment)")
 	flags.DurationVar(&o.limits.Setup, "setup-timeout", 15*time.Minute, "how long a setup script may run")
 	flags.DurationVar(&o.limits.Health, "health-timeout", 10*time.Minute, "how long instances may take to become healthy")
 	flags.DurationVar(&o.limits.Linger, "linger", 20*time.Second, "how long an instance that left the load balancer keeps serving")
@@ -75,33 +74,33 @@ func (a *app) deploy(ctx context.Context, args []string, o deployOptions, change
 	if err != nil {
 		return inputError{err: err}
 	}
-	s, err := a.connect(ctx, o.at)
+	cfg, err := a.connect(ctx, &o.at)
 	if err != nil {
 		return err
 	}
-	cluster, chosen, err := target(ctx, s, args)
+	cluster, chosen, err := target(ctx, cfg, o.at.environment, args)
 	if err != nil {
-		return awsError(err)
+		return err
 	}
 	if o.version == 0 {
-		if o.version, err = stableVersion(ctx, s, cluster, o.bucket); err != nil {
-			return awsError(err)
+		if o.version, err = stableVersion(ctx, cfg, o.at, cluster); err != nil {
+			return err
 		}
 	}
-	cfg := rollout.Config{
-		Services:   rollout.NewServices(s.aws),
+	planned := rollout.Config{
+		Services:   rollout.NewServices(cfg),
 		Cluster:    cluster,
 		Instances:  chosen,
 		Release:    fleet.Release{Service: o.version, Playbook: o.playbook},
 		Plan:       plan,
 		NoRollback: o.noRollback,
-		By:         operator(),
+		By:         whoami(),
 		Limits:     o.limits,
 	}
 	if o.dryRun {
-		return a.printPlan(cfg)
+		return a.printPlan(planned)
 	}
-	return a.rollOut(ctx, cfg, o.asJSON)
+	return a.rollOut(ctx, planned, o.asJSON)
 }
 
 // plan checks what needs no AWS to be found wrong.
@@ -137,18 +136,18 @@ func (o deployOptions) plan(changed func(flag string) bool) (rollout.PlanConfig,
 }
 
 // target finds what the arguments name: a cluster, or instances of one.
-func target(ctx context.Context, s site, args []string) (cluster fleet.Cluster, chosen []string, err error) {
-	finder := fleet.NewFinder(s.aws)
+func target(ctx context.Context, cfg aws.Config, environment string, args []string) (cluster fleet.Cluster, chosen []string, err error) {
+	finder := fleet.NewFinder(cfg)
 	if len(args) == 1 && !instanceID.MatchString(args[0]) {
-		cluster, err = finder.Cluster(ctx, s.environment, args[0])
+		cluster, err = finder.Cluster(ctx, environment, args[0])
 		return cluster, nil, err
 	}
 	for _, id := range args {
 		if !instanceID.MatchString(id) {
-			return cluster, nil, fleet.InputError{Err: fmt.Errorf("%q is no instance id such as i-0123456789abcdef0; name one cluster, or instances", id)}
+			return cluster, nil, check.InputErrorf("%q is no instance id such as i-0123456789abcdef0; name one cluster, or instances", id)
 		}
 	}
-	cluster, err = finder.ClusterOf(ctx, s.environment, args)
+	cluster, err = finder.ClusterOf(ctx, environment, args)
 	return cluster, args, err
 }
 
@@ -172,9 +171,9 @@ func (a *app) rollOut(ctx context.Context, cfg rollout.Config, asJSON bool) erro
 	}
 	switch {
 	case err != nil && report.Left != "":
-		return awsError(fmt.Errorf("%w; left %s: deploy again to repair it", err, report.Left))
+		return fmt.Errorf("%w; left %s: deploy again to repair it", err, report.Left)
 	case err != nil:
-		return awsError(err)
+		return err
 	case !report.Complete:
 		return fmt.Errorf("not every instance runs %s", report.Release)
 	}
@@ -184,26 +183,26 @@ func (a *app) rollOut(ctx context.Context, cfg rollout.Config, asJSON bool) erro
 func (a *app) printPlan(cfg rollout.Config) error {
 	batches, err := rollout.PlanOf(cfg)
 	if err != nil {
-		return awsError(err)
+		return err
 	}
 	fmt.Fprintf(a.stdout, "%s of %s to %s:\n", cfg.Cluster.Name, cfg.Cluster.Environment, cfg.Release)
-	t := newTable(a.stdout, "batch", "instance", "lifecycle", "zone", "release", "health")
+	var rows [][]any
 	for n, batch := range batches {
 		for _, id := range batch {
 			i, _ := cfg.Cluster.Instance(id)
-			t.AppendRow(table.Row{n + 1, id, i.Lifecycle, i.Zone, i.Release, health(i)})
+			rows = append(rows, []any{n + 1, id, i.Lifecycle, i.Zone, i.Release, health(i)})
 		}
 	}
-	t.Render()
+	printTable(a.stdout, []string{"batch", "instance", "lifecycle", "zone", "release", "health"}, rows)
 	return nil
 }
 
 func printReport(w io.Writer, r rollout.Report) {
-	t := newTable(w, "instance", "lifecycle", "outcome", "before", "after", "state", "health", "detail")
-	for _, i := range r.Instances {
-		t.AppendRow(table.Row{i.ID, i.Lifecycle, i.Outcome, i.Before, i.After, i.State, i.Health, strings.ReplaceAll(i.Detail, "\n", "; ")})
+	rows := make([][]any, len(r.Instances))
+	for n, i := range r.Instances {
+		rows[n] = []any{i.ID, i.Lifecycle, i.Outcome, i.Before, i.After, i.State, i.Health, i.Detail}
 	}
-	t.Render()
+	printTable(w, []string{"instance", "lifecycle", "outcome", "before", "after", "state", "health", "detail"}, rows)
 	all := "not every instance runs"
 	if r.Complete {
 		all = "every instance runs"

@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
+	"github.com/tandem-iac/tandem/internal/awsclient"
 	"github.com/tandem-iac/tandem/internal/check"
-	"github.com/tandem-iac/tandem/internal/release"
 )
 
 const (
@@ -35,18 +36,18 @@ func (e reportedError) Unwrap() error { return e.error }
 func exitCode(err error) int {
 	var input inputError
 	var faults check.Errors
-	var release release.InputError
+	var asked check.InputError
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, &input), errors.As(err, &faults), errors.As(err, &release):
+	case errors.As(err, &input), errors.As(err, &faults), errors.As(err, &asked):
 		return exitInput
 	}
 	return exitFailure
 }
 
 // report prints an error for a person: faults one a line, as they stand, so
-// that editors find the place; anything else after the program's name.
+// that editors find the place; anything else in one line after the program's name.
 func report(w io.Writer, err error) {
 	var reported reportedError
 	if err == nil || errors.As(err, &reported) {
@@ -57,7 +58,7 @@ func report(w io.Writer, err error) {
 		fmt.Fprintln(w, faults)
 		return
 	}
-	fmt.Fprintf(w, "tandem: %v\n", err)
+	fmt.Fprintf(w, "tandem: %s\n", strings.ReplaceAll(awsclient.Explain(err).Error(), "\n", "; "))
 	var input inputError
 	if errors.As(err, &input) && input.help != "" {
 		fmt.Fprintf(w, "see '%s --help'\n", input.help)

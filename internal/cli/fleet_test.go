@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"os"
@@ -23,16 +22,7 @@ import (
 // environment of a program that is to see it.
 func newCloud(t testing.TB) (*fleettest.Cloud, []string) {
 	t.Helper()
-	server, err := mototest.Start(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	cloud := fleettest.New(t, server.URL, fleettest.Size{Spot: 2, OnDemand: 1})
+	cloud := fleettest.New(t, os.Getenv("AWS_ENDPOINT_URL"), fleettest.Size{Spot: 2, OnDemand: 1})
 	var env []string
 	for name, value := range mototest.Environment(cloud.URL) {
 		env = append(env, name+"="+value)
@@ -129,6 +119,7 @@ func during(t *testing.T, cloud *fleettest.Cloud, d *deployment, signal syscall.
 }
 
 func TestInterruptedDeployLeavesAllInService(t *testing.T) {
+	t.Parallel()
 	cloud, env := newCloud(t)
 	for _, id := range cloud.IDs() {
 		cloud.Machine(id).Slow(42, 0.5)
@@ -152,6 +143,7 @@ func TestInterruptedDeployLeavesAllInService(t *testing.T) {
 }
 
 func TestKilledDeployIsRepairedByTheNext(t *testing.T) {
+	t.Parallel()
 	cloud, env := newCloud(t)
 	for _, id := range cloud.IDs() {
 		cloud.Machine(id).Slow(42, 0.3)

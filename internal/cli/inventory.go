@@ -25,25 +25,25 @@ lifecycle_spot. Ansible runs a file that calls this command:
   tandem inventory --host i-0123456789abcdef0
   ansible-inventory -i inventory.sh --graph`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := a.connect(cmd.Context(), at)
+			cfg, err := a.connect(cmd.Context(), &at)
 			if err != nil {
 				return err
 			}
-			clusters, err := fleet.NewFinder(s.aws).Clusters(cmd.Context(), s.environment)
+			clusters, err := fleet.NewFinder(cfg).Clusters(cmd.Context(), at.environment)
 			if err != nil {
-				return awsError(err)
+				return err
 			}
 			if list {
 				return printJSON(a.stdout, fleet.NewInventory(clusters))
 			}
 			vars, ok := fleet.HostVarsOf(clusters, host)
 			if !ok {
-				return inputError{err: errors.New("no cluster in " + s.aws.Region + " has an instance " + host + ": 'tandem inventory --list' lists those there are")}
+				return inputError{err: errors.New("no cluster in " + cfg.Region + " has an instance " + host + ": 'tandem inventory --list' lists those there are")}
 			}
 			return printJSON(a.stdout, vars)
 		},
 	}
-	at.flags(cmd)
+	at.add(cmd)
 	cmd.Flags().BoolVar(&list, "list", false, "print all groups and hosts")
 	cmd.Flags().StringVar(&host, "host", "", "print the variables of one `instance`")
 	cmd.MarkFlagsMutuallyExclusive("list", "host")

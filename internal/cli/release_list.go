@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,39 +12,52 @@ import (
 	"github.com/tandem-iac/tandem/internal/release"
 )
 
+// listFlags are those of list and history.
+type listFlags struct {
+	releaseFlags
+	limit  int
+	asJSON bool
+}
+
+func (f *listFlags) add(cmd *cobra.Command) {
+	f.releaseFlags.add(cmd)
+	cmd.Flags().IntVar(&f.limit, "limit", 20, "how many; 0 is all")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
+}
+
+func (f *listFlags) ledger(ctx context.Context, a *app) (*release.Ledger, error) {
+	if f.limit < 0 {
+		return nil, inputError{err: fmt.Errorf("--limit is %d, want 0 for all or more", f.limit)}
+	}
+	return a.ledger(ctx, f.releaseFlags)
+}
+
 func newReleaseListCommand(a *app) *cobra.Command {
-	var flags releaseFlags
-	var limit int
-	var asJSON bool
+	var flags listFlags
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the published versions, the newest first",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if limit < 0 {
-				return inputError{err: fmt.Errorf("--limit is %d, want 0 for all or more", limit)}
-			}
-			ledger, err := a.ledger(cmd.Context(), flags)
+			ledger, err := flags.ledger(cmd.Context(), a)
 			if err != nil {
 				return err
 			}
-			list, err := ledger.List(cmd.Context(), limit)
+			list, err := ledger.List(cmd.Context(), flags.limit)
 			if err != nil {
 				return err
 			}
-			if asJSON {
+			if flags.asJSON {
 				return printJSON(a.stdout, list)
 			}
-			rows := make([][]string, len(list))
+			rows := make([][]any, len(list))
 			for i, e := range list {
-				rows[i] = []string{strconv.Itoa(e.Version), pointers(e), revision(e.Manifest), e.Branch, when(e.PublishedAt), e.Builder, size(e.Size)}
+				rows[i] = []any{e.Version, pointers(e), revision(e.Manifest), e.Branch, when(e.PublishedAt), e.Builder, size(e.Size)}
 			}
 			printTable(a.stdout, []string{"version", "pointer", "commit", "branch", "published", "by", "size"}, rows)
 			return nil
 		},
 	}
 	flags.add(cmd)
-	cmd.Flags().IntVar(&limit, "limit", 20, "how many; 0 is all")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
@@ -69,14 +83,14 @@ func newReleaseShowCommand(a *app) *cobra.Command {
 			if asJSON {
 				return printJSON(a.stdout, e)
 			}
-			printTable(a.stdout, nil, [][]string{
+			printTable(a.stdout, nil, [][]any{
 				{"artifact", e.Artifact},
 				{"environment", e.Environment},
-				{"version", strconv.Itoa(e.Version)},
+				{"version", e.Version},
 				{"pointer", pointers(e)},
 				{"commit", e.Commit},
 				{"branch", e.Branch},
-				{"modified", strconv.FormatBool(e.Modified)},
+				{"modified", e.Modified},
 				{"built at", when(e.BuiltAt)},
 				{"published", when(e.PublishedAt) + " by " + e.Builder},
 				{"size", size(e.Size)},
@@ -92,45 +106,38 @@ func newReleaseShowCommand(a *app) *cobra.Command {
 }
 
 func newReleaseHistoryCommand(a *app) *cobra.Command {
-	var flags releaseFlags
-	var limit int
-	var asJSON bool
+	var flags listFlags
 	cmd := &cobra.Command{
 		Use:   "history",
 		Short: "List what was stable, the newest first",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if limit < 0 {
-				return inputError{err: fmt.Errorf("--limit is %d, want 0 for all or more", limit)}
-			}
-			ledger, err := a.ledger(cmd.Context(), flags)
+			ledger, err := flags.ledger(cmd.Context(), a)
 			if err != nil {
 				return err
 			}
-			changes, err := ledger.History(cmd.Context(), limit)
+			changes, err := ledger.History(cmd.Context(), flags.limit)
 			if err != nil {
 				return err
 			}
-			if asJSON {
+			if flags.asJSON {
 				if changes == nil {
 					changes = []release.Change{} // JSON would print nil as null
 				}
 				return printJSON(a.stdout, changes)
 			}
-			rows := make([][]string, len(changes))
+			rows := make([][]any, len(changes))
 			for i, c := range changes {
 				from := ""
 				if c.From > 0 {
 					from = strconv.Itoa(c.From)
 				}
-				rows[i] = []string{strconv.Itoa(c.Number), when(c.At), c.Action, from, strconv.Itoa(c.Version), short(c.Commit), c.By}
+				rows[i] = []any{c.Number, when(c.At), c.Action, from, c.Version, short(c.Commit), c.By}
 			}
 			printTable(a.stdout, []string{"change", "at", "action", "from", "to", "commit", "by"}, rows)
 			return nil
 		},
 	}
 	flags.add(cmd)
-	cmd.Flags().IntVar(&limit, "limit", 20, "how many; 0 is all")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 

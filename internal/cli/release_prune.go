@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -39,10 +38,10 @@ with --dry-run first.`,
 				}
 				return printJSON(a.stdout, pruned)
 			}
-			rows := make([][]string, len(pruned))
+			rows := make([][]any, len(pruned))
 			var total int64
 			for i, p := range pruned {
-				rows[i] = []string{strconv.Itoa(p.Version), p.Reason, size(p.Size)}
+				rows[i] = []any{p.Version, p.Reason, size(p.Size)}
 				total += p.Size
 			}
 			printTable(a.stdout, []string{"version", "reason", "size"}, rows)

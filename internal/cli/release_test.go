@@ -10,34 +10,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/tandem-iac/tandem/internal/awsclient"
 	"github.com/tandem-iac/tandem/internal/mototest"
-	"github.com/tandem-iac/tandem/internal/release"
 )
 
 // TestReleaseScripts drives tandem release against a server that stands in for
 // AWS. The command `bucket NAME` of a script makes a bucket.
 func TestReleaseScripts(t *testing.T) {
-	server, err := mototest.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	for name, value := range mototest.Environment(server.URL) {
-		t.Setenv(name, value)
-	}
+	url := os.Getenv("AWS_ENDPOINT_URL")
 	// Errors of AWS end with an id that can be asked about.
-	refusing := mototest.NewProxy(t, server.URL, mototest.Refuse("AccessDenied", 403))
+	refusing := mototest.NewProxy(t, url, mototest.Refuse("AccessDenied", 403))
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/release",
 		Deadline:            time.Now().Add(time.Minute),
 		RequireExplicitExec: true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(env *testscript.Env) error {
-			for name, value := range mototest.Environment(server.URL) {
+			for name, value := range mototest.Environment(url) {
 				env.Setenv(name, value)
 			}
 			env.Setenv("REFUSING", refusing.URL)
@@ -64,9 +53,9 @@ func makeBucket(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: bucket NAME")
 	}
-	cfg, err := release.Connect(context.Background(), release.ConnectConfig{Region: mototest.Region})
+	cfg, err := awsclient.Connect(context.Background(), awsclient.Config{Region: mototest.Region})
 	ts.Check(err)
-	_, err = release.NewClient(cfg).CreateBucket(context.Background(), &s3.CreateBucketInput{
+	_, err = awsclient.NewS3(cfg).CreateBucket(context.Background(), &s3.CreateBucketInput{
 		Bucket:                    &args[0],
 		CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: mototest.Region},
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/release/archive"
 )
 
@@ -21,13 +22,8 @@ func newReleaseVerifyCommand(a *app) *cobra.Command {
 entry that could write outside the directory that it is unpacked into.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withArchive(args[0], func(f *os.File) error {
-				info, err := archive.Inspect(cmd.Context(), f, want)
-				if err != nil {
-					return err
-				}
-				_, err = io.WriteString(a.stdout, info.String())
-				return err
+			return a.withArchive(args[0], func(f *os.File) (archive.Info, error) {
+				return archive.Inspect(cmd.Context(), f, want)
 			})
 		},
 	}
@@ -44,13 +40,8 @@ func newReleaseUnpackCommand(a *app) *cobra.Command {
 unpack it into DIR, which must not exist or be empty.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withArchive(args[0], func(f *os.File) error {
-				info, err := archive.Unpack(cmd.Context(), f, args[1], want)
-				if err != nil {
-					return err
-				}
-				_, err = io.WriteString(a.stdout, info.String())
-				return err
+			return a.withArchive(args[0], func(f *os.File) (archive.Info, error) {
+				return archive.Unpack(cmd.Context(), f, args[1], want)
 			})
 		},
 	}
@@ -63,16 +54,20 @@ func addWant(cmd *cobra.Command, want *archive.Want) {
 	cmd.Flags().IntVar(&want.Version, "version", 0, "the version that it has to be; default: any")
 }
 
-// withArchive opens an archive. Its faults are named after it and, unlike
+// withArchive opens an archive and prints what do finds it to be. Its faults are named after it and, unlike
 // those of opening it, are not the user's.
-func withArchive(path string, do func(*os.File) error) error {
+func (a *app) withArchive(path string, do func(*os.File) (archive.Info, error)) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return inputError{err: err}
 	}
-	err = do(f)
-	var input archive.InputError
-	if err != nil && !errors.As(err, &input) && !errors.Is(err, context.Canceled) {
+	info, err := do(f)
+	if err == nil {
+		_, err = io.WriteString(a.stdout, info.String())
+		return errors.Join(err, f.Close())
+	}
+	var input check.InputError
+	if !errors.As(err, &input) && !errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("%s: %w", path, err)
 	}
 	return errors.Join(err, f.Close())

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/tandem-iac/tandem/internal/fleet"
@@ -27,14 +25,14 @@ it, group, zone, health and age, and whether instances run different releases.`,
   tandem status obelix --environment prod --region ap-southeast-1 --json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := a.connect(cmd.Context(), at)
+			cfg, err := a.connect(cmd.Context(), &at)
 			if err != nil {
 				return err
 			}
-			return a.status(cmd.Context(), s, args[0], asJSON)
+			return a.status(cmd.Context(), rollout.NewServices(cfg), at.environment, args[0], asJSON)
 		},
 	}
-	at.flags(cmd)
+	at.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -50,15 +48,14 @@ type clusterStatus struct {
 	Deploy *rollout.Journal `json:"deploy,omitempty"`
 }
 
-func (a *app) status(ctx context.Context, s site, name string, asJSON bool) error {
-	services := rollout.NewServices(s.aws)
-	cluster, err := services.Fleet.Cluster(ctx, s.environment, name)
+func (a *app) status(ctx context.Context, services rollout.Services, environment, name string, asJSON bool) error {
+	cluster, err := services.Fleet.Cluster(ctx, environment, name)
 	if err != nil {
-		return awsError(err)
+		return err
 	}
 	journal, err := rollout.ReadJournal(ctx, services.Store, cluster)
 	if err != nil {
-		return awsError(err)
+		return err
 	}
 	releases := cluster.Releases()
 	if asJSON {
@@ -76,15 +73,15 @@ func printCluster(w io.Writer, c fleet.Cluster, releases []fleet.Running, now ti
 	for _, g := range c.Groups {
 		fmt.Fprintf(w, "  %s: %d wanted, %d to %d allowed\n", g.Name, g.Desired, g.Min, g.Max)
 	}
-	t := newTable(w, "instance", "lifecycle", "release", "zone", "type", "state", "health", "age")
-	for _, i := range c.Instances {
+	rows := make([][]any, len(c.Instances))
+	for n, i := range c.Instances {
 		release := i.Release.String()
 		if len(releases) > 1 && i.Release != releases[0].Release {
 			release += " *"
 		}
-		t.AppendRow(table.Row{i.ID, i.Lifecycle, release, i.Zone, i.Type, i.State, health(i), age(now.Sub(i.Launched))})
+		rows[n] = []any{i.ID, i.Lifecycle, release, i.Zone, i.Type, i.State, health(i), age(now.Sub(i.Launched))}
 	}
-	t.Render()
+	printTable(w, []string{"instance", "lifecycle", "release", "zone", "type", "state", "health", "age"}, rows)
 	if len(releases) > 1 {
 		var parts []string
 		for _, r := range releases {
@@ -100,22 +97,6 @@ func printJournal(w io.Writer, c fleet.Cluster, j rollout.Journal, now time.Time
 		return
 	}
 	fmt.Fprintf(w, "a deploy of %s by %s has died: 'tandem deploy %s' repairs what it left\n", j.Release, j.By, c.Name)
-}
-
-// newTable returns a table without lines, as others' tools can read it.
-func newTable(w io.Writer, columns ...string) table.Writer {
-	t := table.NewWriter()
-	t.SetOutputMirror(w)
-	style := table.StyleLight
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Format.Header = text.FormatUpper
-	t.SetStyle(style)
-	var header table.Row
-	for _, c := range columns {
-		header = append(header, c)
-	}
-	t.AppendHeader(header)
-	return t
 }
 
 func health(i fleet.Instance) string {

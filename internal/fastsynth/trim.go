@@ -6,13 +6,14 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"path"
 	"strings"
+
+	"github.com/klauspost/compress/gzip" // half again as fast as the standard library's
 )
 
 // assemblyFile describes a package's types to the kernel.

@@ -2,19 +2,19 @@ package fleet
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	scaling "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	compute "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	"github.com/tandem-iac/tandem/internal/check"
 )
 
 // Finder looks for clusters in one region.
@@ -79,7 +79,7 @@ func (f *Finder) Cluster(ctx context.Context, environment, name string) (Cluster
 	for _, o := range matches {
 		environments = append(environments, o.cluster.Environment)
 	}
-	return Cluster{}, inputErrorf("cluster %s is in several environments: choose one with --environment %s", name, strings.Join(environments, " or "))
+	return Cluster{}, check.InputErrorf("cluster %s is in several environments: choose one with --environment %s", name, strings.Join(environments, " or "))
 }
 
 // ClusterOf returns the cluster that all the instances belong to. It is an
@@ -94,9 +94,9 @@ func (f *Finder) ClusterOf(ctx context.Context, environment string, ids []string
 		at := slices.IndexFunc(clusters, func(c Cluster) bool { _, ok := c.Instance(id); return ok })
 		switch {
 		case at < 0:
-			return Cluster{}, inputErrorf("no cluster%s in %s has an instance %s: 'tandem status CLUSTER' lists those there are", in(environment), f.region, id)
+			return Cluster{}, check.InputErrorf("no cluster%s in %s has an instance %s: 'tandem status CLUSTER' lists those there are", in(environment), f.region, id)
 		case of != nil && of != &clusters[at]:
-			return Cluster{}, inputErrorf("%s is in %s and %s in %s: deploy one cluster at a time", ids[0], of.Name, id, clusters[at].Name)
+			return Cluster{}, check.InputErrorf("%s is in %s and %s in %s: deploy one cluster at a time", ids[0], of.Name, id, clusters[at].Name)
 		}
 		of = &clusters[at]
 	}
@@ -105,15 +105,9 @@ func (f *Finder) ClusterOf(ctx context.Context, environment string, ids []string
 
 func (f *Finder) unknown(name, environment string, names []string) error {
 	if len(names) == 0 {
-		return inputErrorf("there is no cluster%s in %s: check --region, --environment and the account of your credentials", in(environment), f.region)
+		return check.InputErrorf("there is no cluster%s in %s: check --region, --environment and the account of your credentials", in(environment), f.region)
 	}
-	nearest := slices.MinFunc(names, func(a, b string) int {
-		return levenshtein.Distance(name, a, nil) - levenshtein.Distance(name, b, nil)
-	})
-	if levenshtein.Similarity(name, nearest, nil) >= 0.5 {
-		return inputErrorf("there is no cluster %s%s in %s, did you mean %s?", name, in(environment), f.region, nearest)
-	}
-	return inputErrorf("there is no cluster %s%s in %s; there is %s", name, in(environment), f.region, strings.Join(names, ", "))
+	return check.InputErrorf("there is no cluster %s%s in %s: %s", name, in(environment), f.region, check.Suggest(name, names))
 }
 
 func in(environment string) string {
@@ -290,15 +284,4 @@ func ParseRelease(service, playbook string) Release {
 		return Release{Broken: true}
 	}
 	return Release{Service: number(service), Playbook: number(playbook)}
-}
-
-// InputError is a fault of what was asked for, as against one of the network
-// or of AWS.
-type InputError struct{ Err error }
-
-func (e InputError) Error() string { return e.Err.Error() }
-func (e InputError) Unwrap() error { return e.Err }
-
-func inputErrorf(format string, args ...any) error {
-	return InputError{Err: fmt.Errorf(format, args...)}
 }

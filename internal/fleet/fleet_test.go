@@ -2,14 +2,13 @@ package fleet_test
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
 
-	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/fleet"
 	"github.com/tandem-iac/tandem/internal/fleettest"
 	"github.com/tandem-iac/tandem/internal/mototest"
@@ -58,7 +57,7 @@ func TestClusterAsTaggedAndSeen(t *testing.T) {
 
 func TestClustersOfSeveralEnvironments(t *testing.T) {
 	first := fleettest.New(t, os.Getenv("AWS_ENDPOINT_URL"), fleettest.Size{Spot: 1})
-	second := fleettest.New(t, os.Getenv("AWS_ENDPOINT_URL"), fleettest.Size{Spot: 1})
+	second := first.Neighbour(fleettest.Size{Spot: 1})
 	finder := fleet.NewFinder(fleettest.Config(first.URL))
 	_, err := finder.Cluster(t.Context(), "", "obelix")
 	wantInput(t, err, "cluster obelix is in several environments: choose one with --environment")
@@ -74,24 +73,9 @@ func TestClustersOfSeveralEnvironments(t *testing.T) {
 
 func wantInput(t *testing.T, err error, text string) {
 	t.Helper()
-	var input fleet.InputError
+	var input check.InputError
 	if !errors.As(err, &input) || !strings.Contains(err.Error(), text) {
 		t.Errorf("error is %v, want an InputError with %q", err, text)
-	}
-}
-
-func TestExplainKeepsWhatStandsAround(t *testing.T) {
-	aws := &smithy.OperationError{ServiceID: "SSM", OperationName: "SendCommand", Err: &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not you"}}
-	err := errors.Join(fmt.Errorf("roll back: %w", aws), errors.New("and more"))
-	got := fleet.Explain(err)
-	if want := "roll back: SSM SendCommand: AccessDeniedException: not you\nand more"; got.Error() != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	if !errors.Is(got, aws) {
-		t.Error("the cause is lost")
-	}
-	if plain := errors.New("plain"); !errors.Is(fleet.Explain(plain), plain) || fleet.Explain(plain).Error() != "plain" || fleet.Explain(nil) != nil {
-		t.Error("an error that is not of AWS is changed")
 	}
 }
 

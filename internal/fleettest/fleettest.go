@@ -11,6 +11,7 @@ package fleettest
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
@@ -52,6 +53,7 @@ type Cloud struct {
 
 	t       testing.TB
 	moto    string
+	account string
 	groups  *autoscaling.Client
 	compute *ec2.Client
 	targets *elb.Client
@@ -78,11 +80,23 @@ const MinSpot = 1
 
 var environments atomic.Int64
 
-// New makes a Cloud beside the moto server at url.
+// New makes a Cloud in an account of its own in the moto server at url, which
+// so never has many instances to look through.
 func New(t testing.TB, url string, size Size) *Cloud {
 	t.Helper()
+	return newCloud(t, url, fmt.Sprintf("%012d", environments.Add(1)), size)
+}
+
+// Neighbour makes another Cloud in the account of c.
+func (c *Cloud) Neighbour(size Size) *Cloud {
+	c.t.Helper()
+	return newCloud(c.t, c.moto, c.account, size)
+}
+
+func newCloud(t testing.TB, url, account string, size Size) *Cloud {
+	t.Helper()
 	c := &Cloud{
-		t: t, moto: url, machines: map[string]*Machine{}, commands: map[string]*command{}, standby: map[string]bool{}, stable: Stable, serving: -1,
+		t: t, moto: url, account: account, machines: map[string]*Machine{}, commands: map[string]*command{}, standby: map[string]bool{}, stable: Stable, serving: -1,
 		Environment: fmt.Sprintf("e%d-%d", os.Getpid(), environments.Add(1)),
 	}
 	server := httptest.NewServer(c)
@@ -96,6 +110,7 @@ func New(t testing.TB, url string, size Size) *Cloud {
 	})
 	c.URL = server.URL
 	cfg := Config(url)
+	cfg.HTTPClient = member(account)
 	c.groups, c.compute, c.targets = autoscaling.NewFromConfig(cfg), ec2.NewFromConfig(cfg), elb.NewFromConfig(cfg)
 	c.build(size)
 	return c
@@ -111,6 +126,17 @@ func Config(url string) aws.Config {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff, o.RateLimiter = time.Millisecond, ratelimit.None })
 		},
 	}
+}
+
+// accountHeader names the account that moto carries a request out in.
+const accountHeader = "X-Moto-Account-Id"
+
+// member is an HTTP client of somebody in the account.
+type member string
+
+func (m member) Do(r *http.Request) (*http.Response, error) {
+	r.Header.Set(accountHeader, string(m))
+	return http.DefaultClient.Do(r)
 }
 
 func (c *Cloud) build(size Size) {

@@ -179,7 +179,7 @@ func (c *Cloud) forward(r *http.Request, body []byte) ([]byte, int) {
 		panic(http.ErrAbortHandler)
 	}
 	out.Header = r.Header.Clone()
-	answer, err := http.DefaultClient.Do(out)
+	answer, err := member(c.account).Do(out)
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}

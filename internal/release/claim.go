@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/release/archive"
 )
 
@@ -87,13 +88,13 @@ func (l *Ledger) resume(ctx context.Context, version int, info archive.Info) (cl
 	c, err := l.readClaim(ctx, version)
 	switch {
 	case errors.Is(err, errNotFound):
-		return claim{}, inputErrorf("version %d of %s was never begun: publish without --resume", version, l.artifact)
+		return claim{}, check.InputErrorf("version %d of %s was never begun: publish without --resume", version, l.artifact)
 	case err != nil:
 		return claim{}, err
 	case c.State == claimAbandoned || c.State == claimPruned:
-		return claim{}, inputErrorf("version %d of %s was given up: publish without --resume", version, l.artifact)
+		return claim{}, check.InputErrorf("version %d of %s was given up: publish without --resume", version, l.artifact)
 	case c.Tree != info.Tree:
-		return claim{}, inputErrorf("version %d of %s was begun with another build: publish without --resume", version, l.artifact)
+		return claim{}, check.InputErrorf("version %d of %s was begun with another build: publish without --resume", version, l.artifact)
 	case c.State == claimCommitted:
 		return c, nil
 	}

@@ -11,21 +11,11 @@ import (
 	mathrand "math/rand/v2"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-
-	"github.com/tandem-iac/tandem/internal/release/archive"
 )
-
-// InputError is a fault of what was asked for, as against one of the network
-// or of AWS.
-type InputError = archive.InputError
-
-func inputErrorf(format string, args ...any) error {
-	return InputError{Err: fmt.Errorf(format, args...)}
-}
 
 // Config configures New.
 type Config struct {
-	// Client reaches S3. Required; NewClient makes one that waits out faults.
+	// Client reaches S3. Required; awsclient makes one that waits out faults.
 	Client *s3.Client
 	// Bucket is the bucket of builds. Required.
 	Bucket string

@@ -9,6 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/tandem-iac/tandem/internal/check"
 )
 
 // readers is how many small objects are read at once.
@@ -119,7 +121,7 @@ func ParseVersion(text string) (number int, name string, err error) {
 	}
 	number, err = strconv.Atoi(text)
 	if err != nil || number < 1 || strconv.Itoa(number) != text {
-		return 0, "", inputErrorf("version %q: want a number from 1, latest or stable", text)
+		return 0, "", check.InputErrorf("version %q: want a number from 1, latest or stable", text)
 	}
 	return number, "", nil
 }
@@ -139,9 +141,23 @@ func (l *Ledger) Show(ctx context.Context, which string) (Entry, error) {
 		number = latest.Version
 	case Stable:
 		if number = stable.Version; number == 0 && latest.Version != 0 {
-			return Entry{}, inputErrorf("no version of %s was promoted for %s yet: run 'tandem release promote'", l.artifact, l.environment)
+			return Entry{}, l.neverPromoted()
 		}
 	}
 	m, err := l.manifest(ctx, number)
 	return Entry{Manifest: m, Latest: number == latest.Version, Stable: number == stable.Version}, err
+}
+
+// Stable returns what latest-stable names. It is a check.InputError if nothing
+// was promoted yet.
+func (l *Ledger) Stable(ctx context.Context) (Pointer, error) {
+	p, err := l.pointer(ctx, stableName)
+	if err == nil && p.Version == 0 {
+		err = l.neverPromoted()
+	}
+	return p, err
+}
+
+func (l *Ledger) neverPromoted() error {
+	return check.InputErrorf("no version of %s was promoted for %s yet: run 'tandem release promote'", l.artifact, l.environment)
 }

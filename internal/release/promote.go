@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/git"
 )
 
@@ -67,7 +68,7 @@ func (e *TagError) Unwrap() error { return e.Err }
 func (l *Ledger) Promote(ctx context.Context, cfg PromoteConfig) (Promotion, error) {
 	number, name, err := ParseVersion(cfg.Version)
 	if err == nil && name == Stable {
-		err = inputErrorf("version %q: want a number from 1 or latest", cfg.Version)
+		err = check.InputErrorf("version %q: want a number from 1 or latest", cfg.Version)
 	}
 	if err != nil {
 		return Promotion{}, err
@@ -92,7 +93,7 @@ func (l *Ledger) Rollback(ctx context.Context, cfg PromoteConfig) (Promotion, er
 	}
 	number, ok := r.previous()
 	if !ok {
-		return Promotion{}, inputErrorf("there is no stable version of %s before %s to go back to: see 'tandem release history'",
+		return Promotion{}, check.InputErrorf("there is no stable version of %s before %s to go back to: see 'tandem release history'",
 			l.artifact, versionOrNone(r.stable.Version))
 	}
 	return l.promote(ctx, r, number, ActionRollback, cfg)
@@ -123,7 +124,7 @@ func (l *Ledger) promote(ctx context.Context, r record, number int, action strin
 	var tag git.Tag
 	if cfg.Tag != nil {
 		if m.Commit == "" {
-			return Promotion{}, inputErrorf("version %d was not built from a repository: promote it without a tag", number)
+			return Promotion{}, check.InputErrorf("version %d was not built from a repository: promote it without a tag", number)
 		}
 		if tag, err = cfg.Repository.Prepare(ctx, *cfg.Tag, m.Commit); err != nil {
 			return Promotion{}, err
@@ -159,7 +160,7 @@ func (l *Ledger) moveStable(ctx context.Context, r record, m Manifest, action st
 	// Announced first: see the package comment.
 	c, err := l.readClaim(ctx, m.Version)
 	if err == nil && c.State == claimPruned {
-		return InputError{Err: fmt.Errorf("version %d of %s is being pruned: promote another", m.Version, l.artifact)}
+		return check.InputErrorf("version %d of %s is being pruned: promote another", m.Version, l.artifact)
 	} else if err != nil && !errors.Is(err, errNotFound) {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/git"
 	"github.com/tandem-iac/tandem/internal/mototest"
 	"github.com/tandem-iac/tandem/internal/release"
@@ -87,7 +88,7 @@ func TestPromoteRefuses(t *testing.T) {
 	f.publish(build(t, 100, "x"))
 	for _, version := range []string{"0", "-1", "one", "01", "1.0", "", "stable", "2", "99999999999999999999"} {
 		_, err := f.Promote(t.Context(), release.PromoteConfig{Version: version})
-		var input release.InputError
+		var input check.InputError
 		if !errors.As(err, &input) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("version %q: got %v, want an InputError in one line", version, err)
 		}
@@ -523,6 +524,7 @@ func TestPromotionMeetsPrune(t *testing.T) {
 	}
 }
 
+// Prune ends before each of its writes, as TestPublisherKilled does.
 func TestPruneKilled(t *testing.T) {
 	file := build(t, 100, "x")
 	for step := 1; ; step++ {
@@ -532,8 +534,12 @@ func TestPruneKilled(t *testing.T) {
 		}
 		f.promote("2")
 		stopped := false
-		proxy := mototest.NewProxy(t, f.url, func(n int, _ *http.Request) mototest.Fault {
-			if n < step {
+		writes := 0
+		proxy := mototest.NewProxy(t, f.url, func(_ int, r *http.Request) mototest.Fault {
+			if isWrite(r) {
+				writes++
+			}
+			if writes < step {
 				return mototest.Fault{}
 			}
 			stopped = true
@@ -545,48 +551,15 @@ func TestPruneKilled(t *testing.T) {
 			break
 		}
 		if err == nil {
-			t.Errorf("prune stopped at request %d without an error", step)
+			t.Errorf("prune stopped at write %d without an error", step)
 		}
 		if _, err := f.at(time.Now().Add(25*time.Hour)).Prune(t.Context(), release.PruneConfig{Keep: 1, History: 1}); err != nil {
 			t.Fatal(err)
 		}
 		complete, latest, stable := f.audit()
 		if len(complete) != 1 || latest != 2 || stable != 2 {
-			t.Errorf("stopped at request %d: left are %v, latest %d, stable %d", step, complete, latest, stable)
+			t.Errorf("stopped at write %d: left are %v, latest %d, stable %d", step, complete, latest, stable)
 		}
 		noLeftovers(t, f, complete)
-	}
-}
-
-func TestConnect(t *testing.T) {
-	f := newFixture(t)
-	for name, test := range map[string]struct {
-		bucket, region, want string
-	}{
-		"missing":      {"no-such-bucket", mototest.Region, "bucket no-such-bucket does not exist: deploy the delivery stack first"},
-		"other region": {f.bucket, "us-west-2", "is in eu-west-1, not in us-west-2"},
-	} {
-		err := release.CheckBucket(t.Context(), f.client, test.bucket, test.region)
-		var input release.InputError
-		if !errors.As(err, &input) || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%s: got %v, want an InputError with %q", name, err, test.want)
-		}
-	}
-	if err := release.CheckBucket(t.Context(), f.client, f.bucket, mototest.Region); err != nil {
-		t.Error(err)
-	}
-	cfg, err := release.Connect(t.Context(), release.ConnectConfig{Region: mototest.Region})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if id, err := release.AccountID(t.Context(), cfg); err != nil || id != mototest.Account {
-		t.Errorf("got account %q (%v), want %s", id, err, mototest.Account)
-	}
-	t.Setenv("AWS_ACCESS_KEY_ID", "")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
-	_, err = release.Connect(t.Context(), release.ConnectConfig{Region: mototest.Region})
-	var input release.InputError
-	if !errors.As(err, &input) || !strings.Contains(err.Error(), "no AWS credentials found") {
-		t.Errorf("got %v, want an InputError about credentials", err)
 	}
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/tandem-iac/tandem/internal/check"
 )
 
 // The defaults of PruneConfig.
@@ -62,7 +64,7 @@ func (l *Ledger) Prune(ctx context.Context, cfg PruneConfig) ([]Pruned, error) {
 		cfg.Unfinished = DefaultUnfinished
 	}
 	if cfg.Keep < 1 || cfg.History < 1 || cfg.Unfinished < 0 {
-		return nil, inputErrorf("keep is %d, history %d and unfinished %s, want all of them above 0", cfg.Keep, cfg.History, cfg.Unfinished)
+		return nil, check.InputErrorf("keep is %d, history %d and unfinished %s, want all of them above 0", cfg.Keep, cfg.History, cfg.Unfinished)
 	}
 	p := &pruner{Ledger: l, cfg: cfg}
 	if err := p.look(ctx); err != nil {

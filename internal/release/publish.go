@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/release/archive"
 )
 
@@ -55,11 +56,11 @@ const foreignTries = 3
 func (l *Ledger) Publish(ctx context.Context, cfg PublishConfig) (m Manifest, err error) {
 	file, err := archive.Open(cfg.File)
 	if err != nil {
-		return Manifest{}, InputError{Err: err}
+		return Manifest{}, check.InputError{Err: err}
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	if file.Info.Version != 0 {
-		return Manifest{}, inputErrorf("%s is version %d already: promote that, or build anew", cfg.File, file.Info.Version)
+		return Manifest{}, check.InputErrorf("%s is version %d already: promote that, or build anew", cfg.File, file.Info.Version)
 	}
 	for range foreignTries {
 		var c claim
@@ -128,7 +129,7 @@ func (l *Ledger) send(ctx context.Context, c claim, file *archive.File, cfg Publ
 	whole := sha256.New()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		_, err := io.CopyBuffer(whole, contextReader{ctx, io.NewSectionReader(content, 0, size)}, make([]byte, 256<<10))
+		_, err := io.CopyBuffer(whole, archive.WithContext(ctx, io.NewSectionReader(content, 0, size)), make([]byte, 256<<10))
 		return err
 	})
 	group.Go(func() error {
@@ -145,17 +146,4 @@ func (l *Ledger) send(ctx context.Context, c claim, file *archive.File, cfg Publ
 		Commit: file.Info.Commit, Branch: file.Info.Branch, Modified: file.Info.Modified,
 		BuiltAt: file.Info.BuiltAt, PublishedAt: l.now().UTC(), Builder: l.by,
 	}, nil
-}
-
-// contextReader fails once its context has ended.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c contextReader) Read(p []byte) (int, error) {
-	if c.ctx.Err() != nil {
-		return 0, context.Cause(c.ctx)
-	}
-	return c.r.Read(p)
 }

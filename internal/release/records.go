@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/release/archive"
 )
 
@@ -72,7 +73,7 @@ func (l *Ledger) manifest(ctx context.Context, version int) (Manifest, error) {
 		if err != nil {
 			return Manifest{}, err
 		}
-		return Manifest{}, InputError{Err: &NotPublishedError{l.artifact, l.environment, version, latest.Version}}
+		return Manifest{}, check.InputError{Err: &NotPublishedError{l.artifact, l.environment, version, latest.Version}}
 	} else if err != nil {
 		return Manifest{}, err
 	}

@@ -21,6 +21,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/tandem-iac/tandem/internal/awsclient"
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/mototest"
 	"github.com/tandem-iac/tandem/internal/release"
 	"github.com/tandem-iac/tandem/internal/release/archive"
@@ -41,12 +43,12 @@ func TestMain(m *testing.M) {
 // connect returns a client that reaches the server through url, and that
 // retries as the real one does, only sooner.
 func connect(ctx context.Context, url string, stall time.Duration) (*s3.Client, error) {
-	cfg, err := release.Connect(ctx, release.ConnectConfig{Region: mototest.Region, Backoff: 20 * time.Millisecond, Stall: stall})
+	cfg, err := awsclient.Connect(ctx, awsclient.Config{Region: mototest.Region, Backoff: 20 * time.Millisecond, Stall: stall})
 	if err != nil {
 		return nil, err
 	}
 	cfg.BaseEndpoint = &url
-	return release.NewClient(cfg), nil
+	return awsclient.NewS3(cfg), nil
 }
 
 // fixture is a ledger in a bucket of the test's own.
@@ -317,7 +319,7 @@ func TestPublishRefuses(t *testing.T) {
 		"resume another":     {release.PublishConfig{File: other, Resume: 1}, "begun with another build"},
 	} {
 		_, err := f.Publish(t.Context(), test.cfg)
-		var input release.InputError
+		var input check.InputError
 		if !errors.As(err, &input) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want an InputError with %q", name, err, test.want)
 		}

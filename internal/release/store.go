@@ -25,6 +25,13 @@ var (
 	errRefused = errors.New("another writer was faster")
 )
 
+const (
+	// maxStalls is how often a transfer may stop without any byte in between.
+	maxStalls = 8
+	// stallPause is how long a stopped transfer rests at first; it doubles.
+	stallPause = 50 * time.Millisecond
+)
+
 // maxRecord bounds claims, manifests, pointers and changes.
 const maxRecord = 1 << 20
 

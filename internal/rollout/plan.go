@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/fleet"
 )
 
@@ -76,8 +77,8 @@ func Plan(cluster fleet.Cluster, ids []string, cfg PlanConfig) ([][]string, erro
 	size := max(1, cfg.Batch.down(len(queue)))
 	needs := func(i fleet.Instance) bool { return i.Serving() }
 	if slices.ContainsFunc(queue, needs) && spare < 1 {
-		return nil, fleet.InputError{Err: fmt.Errorf("%d of the %d instances that serve have to keep serving, which leaves none to update: lower --min-healthy, which is %s (0 accepts an outage)",
-			keep, serving, cfg.MinHealthy)}
+		return nil, check.InputErrorf("%d of the %d instances that serve have to keep serving, which leaves none to update: lower --min-healthy, which is %s (0 accepts an outage)",
+			keep, serving, cfg.MinHealthy)
 	}
 	order(queue)
 	var batches [][]string

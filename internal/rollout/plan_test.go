@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/fleet"
 )
 
@@ -73,7 +74,7 @@ func TestPlanRefusesAnOutage(t *testing.T) {
 	for _, test := range []struct{ cluster, minHealthy string }{{"d1a", "50%"}, {"s1a s2a", "2"}, {"s1a s2a s3a!", "100%"}} {
 		c, ids := clusterOf(test.cluster)
 		_, err := Plan(c, ids, PlanConfig{Batch: Amount{Value: 1}, MinHealthy: amount(t, test.minHealthy)})
-		var input fleet.InputError
+		var input check.InputError
 		if !errors.As(err, &input) || !strings.Contains(err.Error(), "lower --min-healthy") {
 			t.Errorf("%s with %s: error is %v, want an InputError", test.cluster, test.minHealthy, err)
 		}

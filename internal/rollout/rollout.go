@@ -45,13 +45,6 @@ import (
 	"github.com/tandem-iac/tandem/internal/fleet"
 )
 
-// Clock is the time, and waiting.
-type Clock interface {
-	Now() time.Time
-	// Sleep returns early, with the cause, when ctx ends.
-	Sleep(ctx context.Context, d time.Duration) error
-}
-
 // Limits bound the phases of a batch. Zero values mean the defaults.
 type Limits struct {
 	// Setup is how long the setup script may run. Default: 15 min.
@@ -151,19 +144,6 @@ type run struct {
 	unproven map[string]bool // left over by a dead rollout
 }
 
-// member is an instance to update.
-type member struct {
-	Result
-	group fleet.Group
-	// touched says that a setup has been started, gone that the instance is
-	// no more.
-	touched, gone bool
-	command       string
-	deregistered  time.Time
-	// err is why the current attempt has failed.
-	err error
-}
-
 func newRun(cfg Config) *run {
 	cfg.Limits = cfg.Limits.withDefaults()
 	r := &run{Config: cfg, clock: cfg.Clock, cluster: cfg.Cluster, known: map[string]bool{}, delay: map[string]time.Duration{}, unproven: map[string]bool{}}
@@ -171,21 +151,6 @@ func newRun(cfg Config) *run {
 		r.clock = wallClock{}
 	}
 	return r
-}
-
-type wallClock struct{}
-
-func (wallClock) Now() time.Time { return time.Now() }
-
-func (wallClock) Sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // repair returns to service what a rollout that died has left out of it.
@@ -262,14 +227,6 @@ func (r *run) next(ctx context.Context, queue []*member) (batch, rest []*member,
 	}
 }
 
-func ids(members []*member) []string {
-	var list []string
-	for _, m := range members {
-		list = append(list, m.ID)
-	}
-	return list
-}
-
 // PlanOf returns the batches that Run would begin with.
 func PlanOf(cfg Config) ([][]string, error) {
 	r := newRun(cfg)
@@ -306,17 +263,6 @@ func (r *run) prepare() ([]*member, error) {
 	}
 	r.Plan.Batch = Amount{Value: min(max(1, r.Plan.Batch.down(len(queue))), maxBatch)}
 	return queue, nil
-}
-
-// failed is why the members of a batch are not all as wanted.
-func failed(batch []*member) error {
-	var errs []error
-	for _, m := range batch {
-		if m.err != nil {
-			errs = append(errs, fmt.Errorf("%s %w", m.ID, m.err))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // rollBack returns all that were touched to the release they had before. Those

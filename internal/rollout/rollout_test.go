@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tandem-iac/tandem/internal/awsclient"
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/fleet"
 	"github.com/tandem-iac/tandem/internal/fleettest"
 	"github.com/tandem-iac/tandem/internal/mototest"
@@ -384,7 +386,7 @@ func TestExpiredCredentialsMidway(t *testing.T) {
 		return nil
 	})
 	report, err := s.run(t.Context())
-	want(t, fleet.Explain(err), "ExpiredToken", "renew them", "request id 4442587f")
+	want(t, awsclient.Explain(err), "ExpiredToken", "renew them", "request id 4442587f")
 	if !strings.Contains(report.Left, "on standby and out of service: [i-") {
 		t.Errorf("what is left is %q, want an instance on standby", report.Left)
 	}
@@ -463,7 +465,7 @@ func TestInterrupt(t *testing.T) {
 
 func TestThrottling(t *testing.T) {
 	s := stage(t, fleettest.Size{Spot: 2, OnDemand: 1})
-	cfg, err := fleet.Connect(t.Context(), mototest.Region)
+	cfg, err := awsclient.Connect(t.Context(), awsclient.Config{Region: mototest.Region, Backoff: 20 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -530,7 +532,7 @@ func TestPlaybookIsPinned(t *testing.T) {
 func TestTooFewToSpare(t *testing.T) {
 	s := stage(t, fleettest.Size{Spot: 1})
 	_, err := s.run(t.Context())
-	var input fleet.InputError
+	var input check.InputError
 	if !errors.As(err, &input) {
 		t.Errorf("error is %v, want an InputError", err)
 	}

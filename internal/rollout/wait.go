@@ -101,16 +101,6 @@ func (r *run) notice(batch []*member) {
 
 func terminating(i fleet.Instance) bool { return strings.HasPrefix(i.State, "Terminat") }
 
-func alive(batch []*member) []*member {
-	var left []*member
-	for _, m := range batch {
-		if !m.gone {
-			left = append(left, m)
-		}
-	}
-	return left
-}
-
 func (r *run) fail(m *member, err error) {
 	m.err = errors.Join(m.err, err)
 	m.Outcome = Failed

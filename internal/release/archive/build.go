@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/klauspost/pgzip"
+
+	"github.com/tandem-iac/tandem/internal/check"
 )
 
 const (
@@ -90,7 +92,7 @@ func Build(ctx context.Context, cfg BuildConfig) (Result, error) {
 func writeArchive(ctx context.Context, cfg BuildConfig, sources []source, result *Result) (err error) {
 	out, err := os.CreateTemp(filepath.Dir(cfg.Output), "."+filepath.Base(cfg.Output)+"-*")
 	if err != nil {
-		return InputError{err}
+		return check.InputError{Err: err}
 	}
 	defer func() {
 		if err != nil {

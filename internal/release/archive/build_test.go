@@ -20,6 +20,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/release/archive"
 )
 
@@ -252,7 +253,7 @@ func TestBuildRefuses(t *testing.T) {
 	} {
 		output := filepath.Join(t.TempDir(), "out.tar.gz")
 		_, err := archive.Build(t.Context(), archive.BuildConfig{Dir: dir, Paths: []string{path}, Output: output})
-		var input archive.InputError
+		var input check.InputError
 		if !errors.As(err, &input) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want an InputError with %q", path, err, want)
 		}

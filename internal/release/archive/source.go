@@ -12,18 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/git"
 )
-
-// InputError is a fault of what was asked to be built or unpacked.
-type InputError struct{ Err error }
-
-func (e InputError) Error() string { return e.Err.Error() }
-func (e InputError) Unwrap() error { return e.Err }
-
-func inputErrorf(format string, args ...any) error {
-	return InputError{fmt.Errorf(format, args...)}
-}
 
 // source is a file, directory or symbolic link to be packed.
 type source struct {
@@ -53,14 +44,14 @@ func collect(ctx context.Context, dir string, paths []string, output string) ([]
 	c := &collector{dir: dir, skip: skip, sources: map[string]source{}}
 	for _, p := range paths {
 		if !filepath.IsLocal(p) {
-			return nil, inputErrorf("%s is not below the directory that builds start from: change there, or name it with --directory", p)
+			return nil, check.InputErrorf("%s is not below the directory that builds start from: change there, or name it with --directory", p)
 		}
 		if err := c.addPath(ctx, filepath.Clean(p)); err != nil {
 			return nil, err
 		}
 	}
 	if len(c.sources) == 0 {
-		return nil, inputErrorf("%s: nothing to pack: no files there, or all of them are ignored", strings.Join(paths, ", "))
+		return nil, check.InputErrorf("%s: nothing to pack: no files there, or all of them are ignored", strings.Join(paths, ", "))
 	}
 	list := make([]source, 0, len(c.sources))
 	for _, s := range c.sources {
@@ -73,7 +64,7 @@ func collect(ctx context.Context, dir string, paths []string, output string) ([]
 func (c *collector) addPath(ctx context.Context, p string) error {
 	info, err := os.Lstat(filepath.Join(c.dir, p))
 	if err != nil {
-		return InputError{err}
+		return check.InputError{Err: err}
 	}
 	if info.IsDir() {
 		return c.addTree(ctx, p)
@@ -87,7 +78,7 @@ func (c *collector) addTree(ctx context.Context, p string) error {
 	at := filepath.Join(c.dir, p)
 	files, err := git.Dir(at).Files(ctx)
 	if errors.Is(err, git.ErrMissing) {
-		return InputError{err}
+		return check.InputError{Err: err}
 	} else if err != nil {
 		return fmt.Errorf("%s: %w", p, err)
 	}
@@ -103,7 +94,7 @@ func (c *collector) addTree(ctx context.Context, p string) error {
 			err = c.add(full)
 		default:
 			if _, missing := os.Lstat(filepath.Join(c.dir, full, ".git")); missing != nil {
-				return inputErrorf("submodule %s is not checked out: run 'git submodule update --init'", full)
+				return check.InputErrorf("submodule %s is not checked out: run 'git submodule update --init'", full)
 			}
 			err = c.addTree(ctx, full)
 		}
@@ -127,16 +118,16 @@ func (c *collector) add(p string) error {
 	s := source{name: filepath.ToSlash(p), mode: info.Mode(), size: info.Size()}
 	switch {
 	case s.name == InfoName:
-		return inputErrorf("%s is the name of the file that a build adds: rename or remove the one that is there", InfoName)
+		return check.InputErrorf("%s is the name of the file that a build adds: rename or remove the one that is there", InfoName)
 	case s.mode.Type() == fs.ModeSymlink:
 		if s.target, err = os.Readlink(full); err != nil {
 			return err
 		}
 		if err := checkLink(s.name, s.target); err != nil {
-			return InputError{err}
+			return check.InputError{Err: err}
 		}
 	case !s.mode.IsRegular():
-		return inputErrorf("%s is neither a file, a directory nor a symbolic link", p)
+		return check.InputErrorf("%s is neither a file, a directory nor a symbolic link", p)
 	}
 	c.sources[s.name] = s
 	for parent := path.Dir(s.name); parent != "."; parent = path.Dir(parent) {
@@ -155,7 +146,7 @@ func describe(ctx context.Context, cfg BuildConfig) (Info, error) {
 	for i, p := range cfg.Paths {
 		dir := filepath.Join(cfg.Dir, p)
 		if stat, err := os.Lstat(dir); err != nil {
-			return Info{}, InputError{err}
+			return Info{}, check.InputError{Err: err}
 		} else if !stat.IsDir() {
 			dir = filepath.Dir(dir)
 		}
@@ -182,7 +173,7 @@ func describe(ctx context.Context, cfg BuildConfig) (Info, error) {
 		info.Branch = cfg.DetachedBranch
 	}
 	if strings.ContainsAny(info.Branch, "\r\n") {
-		return Info{}, inputErrorf("the branch %q is not one line", info.Branch)
+		return Info{}, check.InputErrorf("the branch %q is not one line", info.Branch)
 	}
 	if cfg.Epoch != nil {
 		info.BuiltAt = *cfg.Epoch

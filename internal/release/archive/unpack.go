@@ -16,6 +16,8 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/tandem-iac/tandem/internal/check"
 )
 
 const (
@@ -50,7 +52,7 @@ func Inspect(ctx context.Context, r io.Reader, want Want) (Info, error) {
 
 func inspect(ctx context.Context, r io.Reader, want Want, visit func(*tar.Header, io.Reader) error) (Info, error) {
 	whole := sha256.New()
-	in := bufio.NewReaderSize(io.TeeReader(contextReader{ctx, r}, whole), 256<<10)
+	in := bufio.NewReaderSize(io.TeeReader(WithContext(ctx, r), whole), 256<<10)
 	info, err := readTree(in, visit)
 	// A file that is not the wanted one is that first, whatever else is wrong.
 	if _, drained := io.Copy(io.Discard, in); drained != nil {
@@ -226,13 +228,13 @@ func Unpack(ctx context.Context, f io.ReadSeeker, dir string, want Want) (info I
 	entries, err := os.ReadDir(dir)
 	switch {
 	case err == nil && len(entries) > 0:
-		return Info{}, inputErrorf("%s is not empty", dir)
+		return Info{}, check.InputErrorf("%s is not empty", dir)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return Info{}, InputError{err}
+		return Info{}, check.InputError{Err: err}
 	}
 	temp, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+"-*")
 	if err != nil {
-		return Info{}, InputError{err}
+		return Info{}, check.InputError{Err: err}
 	}
 	defer func() {
 		if err != nil {
@@ -291,7 +293,9 @@ func extractEntry(root *os.Root, h *tar.Header, content io.Reader) error {
 	return errors.Join(err, out.Chmod(mode), out.Close())
 }
 
-// contextReader fails once its context has ended.
+// WithContext returns a reader of r that fails once ctx has ended.
+func WithContext(ctx context.Context, r io.Reader) io.Reader { return contextReader{ctx, r} }
+
 type contextReader struct {
 	ctx context.Context
 	r   io.Reader

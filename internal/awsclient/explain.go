@@ -1,69 +1,14 @@
-package fleet
+package awsclient
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"strings"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go"
 )
-
-const (
-	// attempts and backoff outlast about a minute of throttling: a deploy
-	// that gave up in the middle would leave its batch out of service.
-	attempts = 10
-	backoff  = 10 * time.Second
-)
-
-// Connect finds credentials and, where region is empty, the region where
-// every AWS tool looks for them
-// (https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html).
-// Without either it is an InputError.
-func Connect(ctx context.Context, region string) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx,
-		config.WithRegion(region),
-		config.WithRetryer(func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) {
-				o.MaxAttempts = attempts
-				o.MaxBackoff = backoff
-				// The SDK's budget of retries is meant for servers; one
-				// operator who waits for one deploy needs each of them.
-				o.RateLimiter = ratelimit.None
-			})
-		}),
-	)
-	if err != nil {
-		return aws.Config{}, InputError{Err: err} // a broken profile
-	}
-	if cfg.Region == "" {
-		return aws.Config{}, inputErrorf("no AWS region: name one with --region, or set AWS_REGION")
-	}
-	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		if ctx.Err() != nil {
-			return aws.Config{}, context.Cause(ctx)
-		}
-		return aws.Config{}, inputErrorf("no AWS credentials found: set AWS_PROFILE, or run 'aws configure' or 'aws sso login' (%v)", innermost(err))
-	}
-	return cfg, nil
-}
-
-func innermost(err error) error {
-	for {
-		next := errors.Unwrap(err)
-		if next == nil {
-			return err
-		}
-		err = next
-	}
-}
 
 // advice is what to do about an error of AWS, by its code.
 var advice = map[string]string{

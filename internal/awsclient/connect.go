@@ -1,9 +1,9 @@
-package release
+// Package awsclient connects to AWS and says in one line what AWS refuses.
+package awsclient
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -14,25 +14,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/tandem-iac/tandem/internal/check"
 )
 
 const (
-	// maxStalls is how often a transfer may stop without any byte in between.
-	maxStalls = 8
-	// stallPause is how long a stopped transfer rests at first; it doubles.
-	stallPause = 50 * time.Millisecond
+	// idleConnections is how many are kept for the parts of one upload.
+	idleConnections = 16
 
 	defaultAttempts = 10
 	defaultBackoff  = 20 * time.Second
 	defaultStall    = time.Minute
 )
 
-// ConnectConfig configures Connect.
-type ConnectConfig struct {
-	// Region is the region to speak to. Required.
+// Config configures Connect.
+type Config struct {
+	// Region is the region to speak to. Empty: the one that AWS_REGION or the
+	// profile names.
 	Region string
 	// Attempts is how often a request is tried in all. Zero: 10, which is
 	// about a minute and a half of refusals.
@@ -48,8 +46,9 @@ type ConnectConfig struct {
 // Connect finds credentials where every AWS tool looks for them
 // (https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html)
 // and returns a configuration that outlasts broken and silent connections,
-// server errors and throttling. Without credentials it is an InputError.
-func Connect(ctx context.Context, c ConnectConfig) (aws.Config, error) {
+// server errors and throttling. Without a region or credentials it is a
+// check.InputError.
+func Connect(ctx context.Context, c Config) (aws.Config, error) {
 	if c.Attempts == 0 {
 		c.Attempts = defaultAttempts
 	}
@@ -65,18 +64,21 @@ func Connect(ctx context.Context, c ConnectConfig) (aws.Config, error) {
 		config.WithRetryer(c.retryer),
 	)
 	if err != nil {
-		return aws.Config{}, InputError{Err: err} // a broken profile
+		return aws.Config{}, check.InputError{Err: err} // a broken profile
+	}
+	if cfg.Region == "" {
+		return aws.Config{}, check.InputErrorf("no AWS region: name one with --region, or set AWS_REGION")
 	}
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
 		if ctx.Err() != nil {
 			return aws.Config{}, context.Cause(ctx)
 		}
-		return aws.Config{}, inputErrorf("no AWS credentials found: set AWS_PROFILE, or run 'aws configure' or 'aws sso login' (%v)", rootCause(err))
+		return aws.Config{}, check.InputErrorf("no AWS credentials found: set AWS_PROFILE, or run 'aws configure' or 'aws sso login' (%v)", innermost(err))
 	}
 	return cfg, nil
 }
 
-func rootCause(err error) error {
+func innermost(err error) error {
 	for {
 		next := errors.Unwrap(err)
 		if next == nil {
@@ -86,7 +88,7 @@ func rootCause(err error) error {
 	}
 }
 
-func (c ConnectConfig) retryer() aws.Retryer {
+func (c Config) retryer() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = c.Attempts
 		o.MaxBackoff = c.Backoff
@@ -105,7 +107,7 @@ func (c ConnectConfig) retryer() aws.Retryer {
 	})
 }
 
-func (c ConnectConfig) httpClient() aws.HTTPClient {
+func (c Config) httpClient() aws.HTTPClient {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -115,7 +117,7 @@ func (c ConnectConfig) httpClient() aws.HTTPClient {
 			}
 			return &guardedConn{Conn: conn, stall: c.Stall}, nil
 		}
-		t.MaxIdleConnsPerHost = 2 * defaultWorkers
+		t.MaxIdleConnsPerHost = idleConnections
 		t.WriteBufferSize = 64 << 10
 	})
 }
@@ -138,48 +140,4 @@ func guard(c *guardedConn, do func([]byte) (int, error), p []byte) (int, error) 
 		return 0, err
 	}
 	return do(p)
-}
-
-// NewClient returns a client for S3, or for a server that stands in for it
-// where AWS_ENDPOINT_URL names one.
-func NewClient(cfg aws.Config) *s3.Client {
-	return s3.NewFromConfig(cfg, func(o *s3.Options) {
-		// Such a server rarely has a host name for every bucket.
-		o.UsePathStyle = o.BaseEndpoint != nil
-		// Archives have checksums of parts, which no download can check.
-		o.DisableLogOutputChecksumValidationSkipped = true
-	})
-}
-
-// CheckBucket returns an InputError if the bucket does not exist or is in
-// another region. Without the right to look at the bucket it finds no fault.
-func CheckBucket(ctx context.Context, client *s3.Client, bucket, region string) error {
-	out, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &bucket})
-	actual := ""
-	if out != nil {
-		actual = aws.ToString(out.BucketRegion)
-	}
-	var response *smithyhttp.ResponseError
-	if errors.As(err, &response) {
-		actual = response.Response.Header.Get("X-Amz-Bucket-Region")
-	}
-	switch {
-	case actual != "" && actual != region:
-		return inputErrorf("bucket %s is in %s, not in %s: set the region in the description, or --region", bucket, actual, region)
-	case hasStatus(err, http.StatusNotFound):
-		return inputErrorf("bucket %s does not exist: deploy the delivery stack first, or name another with --bucket", bucket)
-	case hasStatus(err, http.StatusForbidden, http.StatusBadRequest):
-		// The answer to HEAD has no body that says why; the next request's has.
-		return nil
-	}
-	return err
-}
-
-// AccountID returns the account that the credentials belong to.
-func AccountID(ctx context.Context, cfg aws.Config) (string, error) {
-	out, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	if err != nil {
-		return "", fmt.Errorf("look up the account of the credentials: %w", err)
-	}
-	return aws.ToString(out.Account), nil
 }

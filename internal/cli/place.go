@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/spf13/cobra"
+
+	"github.com/tandem-iac/tandem/internal/awsclient"
+	"github.com/tandem-iac/tandem/spec"
+)
+
+// place says where commands that speak to AWS find clusters and builds. What
+// the flags leave open the description says.
+type place struct {
+	file, environment, region, bucket string
+	// account is the description's. Empty: that of the credentials.
+	account string
+}
+
+func (p *place) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVarP(&p.file, "file", "f", "", "`file` with the description (default $TANDEM_SPEC or "+defaultFile+")")
+	flags.StringVar(&p.environment, "environment", "", "`name` of the environment (default the description's)")
+	flags.StringVar(&p.region, "region", "", "AWS `region` (default the description's, or AWS_REGION)")
+}
+
+func (p *place) addBucket(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.bucket, "bucket", "", "`bucket` of builds (default the description's, or ENVIRONMENT-REGION-builds-ACCOUNT)")
+}
+
+// describe reads the description and takes from it what p leaves open.
+func (a *app) describe(ctx context.Context, p *place) (spec.Environment, error) {
+	env, err := a.load(ctx, cmp.Or(p.file, fileArg(nil)))
+	if err != nil {
+		return spec.Environment{}, err
+	}
+	p.environment = cmp.Or(p.environment, env.Name)
+	p.region = cmp.Or(p.region, env.Region)
+	p.bucket = cmp.Or(p.bucket, env.Delivery.BuildBucket)
+	p.account = env.Account
+	return env, nil
+}
+
+// connect is for commands that find clusters by their tags: a description
+// that nobody has named need not be there.
+func (a *app) connect(ctx context.Context, p *place) (aws.Config, error) {
+	file := cmp.Or(p.file, fileArg(nil))
+	_, err := os.Stat(file)
+	if file != defaultFile || !errors.Is(err, fs.ErrNotExist) {
+		if _, err := a.describe(ctx, p); err != nil {
+			return aws.Config{}, err
+		}
+	}
+	return p.connect(ctx)
+}
+
+func (p *place) connect(ctx context.Context) (aws.Config, error) {
+	cfg, err := awsclient.Connect(ctx, awsclient.Config{Region: p.region})
+	p.region = cfg.Region
+	return cfg, err
+}
+
+// builds returns a client that reaches the bucket of builds. Where none was
+// named, it is the default one of the account.
+func (p *place) builds(ctx context.Context, cfg aws.Config) (*s3.Client, error) {
+	if p.bucket == "" {
+		if p.account == "" {
+			var err error
+			if p.account, err = awsclient.AccountID(ctx, cfg); err != nil {
+				return nil, err
+			}
+		}
+		p.bucket = fmt.Sprintf("%s-%s-builds-%s", p.environment, p.region, p.account)
+	}
+	client := awsclient.NewS3(cfg)
+	return client, awsclient.CheckBucket(ctx, client, p.bucket, p.region)
+}

@@ -1,0 +1,28 @@
+package rollout
+
+import (
+	"context"
+	"time"
+)
+
+// Clock is the time, and waiting.
+type Clock interface {
+	Now() time.Time
+	// Sleep returns early, with the cause, when ctx ends.
+	Sleep(ctx context.Context, d time.Duration) error
+}
+
+type wallClock struct{}
+
+func (wallClock) Now() time.Time { return time.Now() }
+
+func (wallClock) Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
