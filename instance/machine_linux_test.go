@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tandem-iac/tandem/internal/mototest"
+	"github.com/tandem-iac/tandem/internal/needs"
 )
 
 // isolated says that the tests run in namespaces of their own.
@@ -74,7 +75,7 @@ func isolate() (int, error) {
 func requireMachines(t *testing.T) {
 	t.Helper()
 	if os.Getenv(isolated) == "" {
-		t.Skip("needs the superuser's right to make namespaces")
+		needs.Skip(t, "needs the superuser's right to make namespaces")
 	}
 	for _, command := range []string{"aws", "ansible-playbook", "apache2"} {
 		if _, err := exec.LookPath(command); err != nil {
