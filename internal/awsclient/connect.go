@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/tandem-iac/tandem/internal/check"
 )
@@ -62,6 +63,8 @@ func Connect(ctx context.Context, c Config) (aws.Config, error) {
 		config.WithRegion(c.Region),
 		config.WithHTTPClient(c.httpClient()),
 		config.WithRetryer(c.retryer),
+		// The SDK's warnings would stand between the lines of a command.
+		config.WithLogger(logging.Nop{}),
 	)
 	if err != nil {
 		return aws.Config{}, check.InputError{Err: err} // a broken profile

@@ -37,7 +37,7 @@ command prints.`,
 		Example: `  tandem bootstrap publish
   tandem bootstrap publish --file staging.yaml
   tandem bootstrap publish my-setup.sh`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			script := instance.Setup()
 			if len(args) > 0 {

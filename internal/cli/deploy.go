@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ The exit code is 0 only if every instance runs the release.`,
 		Example: `  tandem deploy obelix
   tandem deploy obelix --version 42 --batch 2 --min-healthy 75%
   tandem deploy i-0123456789abcdef0 --version 42`,
-		Args: cobra.MinimumNArgs(1),
+		Args: atLeastOne("a CLUSTER or an INSTANCE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.deploy(cmd.Context(), args, o, cmd.Flags().Changed)
 		},
@@ -54,12 +55,12 @@ The exit code is 0 only if every instance runs the release.`,
 	o.at.addBucket(cmd)
 	flags := cmd.Flags()
 	flags.IntVar(&o.version, "version", 0, "`number` of the release (default latest-stable)")
-	flags.IntVar(&o.playbook, "playbook-version", 0, "`number` of the playbook's release (default latest-stable)")
+	flags.IntVar(&o.playbook, "playbook-version", 0, "`number` of the playbook's release (default latest-stable where the service is set up, and no reason by itself to set it up)")
 	flags.StringVar(&o.batch, "batch", "25%", "`instances` to update at a time, a number or a share of those to update")
 	flags.StringVar(&o.minHealthy, "min-healthy", "50%", "`instances` that keep serving, a number or a share of the cluster")
 	flags.BoolVar(&o.noRollback, "no-rollback", false, "after a failure, leave updated instances on the new release")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print the batches and change nothing")
-	flags.BoolVar(&o.asJSON, "json", false, "print the summary as JSON")
+	flags.BoolVar(&o.asJSON, "json", false, "print the summary, or the plan of --dry-run, as JSON")
 	flags.DurationVar(&o.limits.Setup, "setup-timeout", 15*time.Minute, "how long a setup script may run")
 	flags.DurationVar(&o.limits.Health, "health-timeout", 10*time.Minute, "how long instances may take to become healthy")
 	flags.DurationVar(&o.limits.Linger, "linger", 20*time.Second, "how long an instance that left the load balancer keeps serving")
@@ -83,9 +84,16 @@ func (a *app) deploy(ctx context.Context, args []string, o deployOptions, change
 		return err
 	}
 	if o.version == 0 {
-		if o.version, err = stableVersion(ctx, cfg, o.at, cluster); err != nil {
-			return err
-		}
+		o.version, err = stableVersion(ctx, cfg, o.at, cluster)
+	} else {
+		err = requirePublished(ctx, cfg, o.at, cluster, cluster.Service, o.version)
+	}
+	if err == nil && o.playbook != 0 {
+		playbook := cmp.Or(o.at.clusters[cluster.Name].Playbook, cluster.Service+"-playbook")
+		err = requirePublished(ctx, cfg, o.at, cluster, playbook, o.playbook)
+	}
+	if err != nil {
+		return err
 	}
 	planned := rollout.Config{
 		Services:   rollout.NewServices(cfg),
@@ -98,7 +106,7 @@ func (a *app) deploy(ctx context.Context, args []string, o deployOptions, change
 		Limits:     o.limits,
 	}
 	if o.dryRun {
-		return a.printPlan(planned)
+		return a.printPlan(planned, o.asJSON)
 	}
 	return a.rollOut(ctx, planned, o.asJSON)
 }
@@ -180,10 +188,29 @@ func (a *app) rollOut(ctx context.Context, cfg rollout.Config, asJSON bool) erro
 	return nil
 }
 
-func (a *app) printPlan(cfg rollout.Config) error {
+// deployPlan is the plan of a deploy in JSON.
+type deployPlan struct {
+	Environment string        `json:"environment"`
+	Cluster     string        `json:"cluster"`
+	Release     fleet.Release `json:"release"`
+	// Batches are the instances in the order of their updates, as they are now.
+	Batches [][]fleet.Instance `json:"batches"`
+}
+
+func (a *app) printPlan(cfg rollout.Config, asJSON bool) error {
 	batches, err := rollout.PlanOf(cfg)
 	if err != nil {
 		return err
+	}
+	if asJSON {
+		plan := deployPlan{cfg.Cluster.Environment, cfg.Cluster.Name, cfg.Release, make([][]fleet.Instance, len(batches))}
+		for n, batch := range batches {
+			for _, id := range batch {
+				i, _ := cfg.Cluster.Instance(id)
+				plan.Batches[n] = append(plan.Batches[n], i)
+			}
+		}
+		return printJSON(a.stdout, plan)
 	}
 	fmt.Fprintf(a.stdout, "%s of %s to %s:\n", cfg.Cluster.Name, cfg.Cluster.Environment, cfg.Release)
 	var rows [][]any

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/tandem-iac/tandem/internal/awsclient"
@@ -32,6 +34,42 @@ func (e inputError) Unwrap() error { return e.err }
 type reportedError struct{ error }
 
 func (e reportedError) Unwrap() error { return e.error }
+
+// errInterrupted is the cause with which an interrupt ends the context.
+var errInterrupted error = interruption{}
+
+type interruption struct{}
+
+func (interruption) Error() string        { return "interrupted" }
+func (interruption) Is(target error) bool { return target == context.Canceled }
+
+// interrupted turns what came of the end of ctx into that one word, unless the
+// error says it itself and more.
+func interrupted(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil || !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), errInterrupted.Error()) {
+		return err
+	}
+	return errInterrupted
+}
+
+// conversion is what strconv says of a flag's value.
+var conversion = regexp.MustCompile(`strconv\.(\w+): parsing ".*": (invalid syntax|value out of range)$`)
+
+// plainly says without Go's terms what cobra refuses.
+func plainly(err error) error {
+	at := conversion.FindStringSubmatchIndex(err.Error())
+	if at == nil {
+		return err
+	}
+	want := "want a whole number"
+	switch text := err.Error(); {
+	case text[at[2]:at[3]] == "ParseBool":
+		want = "want true or false"
+	case text[at[4]:at[5]] == "value out of range":
+		want = "want a smaller number"
+	}
+	return errors.New(err.Error()[:at[0]] + want)
+}
 
 func exitCode(err error) int {
 	var input inputError

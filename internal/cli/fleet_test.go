@@ -2,7 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -11,11 +13,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/tandem-iac/tandem/internal/awsclient"
 	"github.com/tandem-iac/tandem/internal/fleettest"
 	"github.com/tandem-iac/tandem/internal/mototest"
+	"github.com/tandem-iac/tandem/internal/release"
 )
 
 // newCloud returns a cluster of two spot instances and one on-demand, and the
@@ -27,7 +33,42 @@ func newCloud(t testing.TB) (*fleettest.Cloud, []string) {
 	for name, value := range mototest.Environment(cloud.URL) {
 		env = append(env, name+"="+value)
 	}
+	publishMenhir(t, cloud)
 	return cloud, env
+}
+
+// publishMenhir makes versions 41 and 42 of the cluster's service complete.
+func publishMenhir(t testing.TB, cloud *fleettest.Cloud) {
+	t.Helper()
+	cfg := fleettest.Config(cloud.URL)
+	account, err := awsclient.AccountID(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := awsclient.NewS3(cfg)
+	bucket := fmt.Sprintf("%s-%s-builds-%s", cloud.Environment, mototest.Region, account)
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{
+		Bucket:                    &bucket,
+		CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: mototest.Region},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	objects := map[string]string{"latest.txt": "VERSION=42\n"}
+	for _, version := range []int{41, 42} {
+		manifest, err := json.Marshal(release.Manifest{
+			Artifact: "menhir", Environment: cloud.Environment, Version: version, SHA256: strings.Repeat("0", 64), Size: 1,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects[fmt.Sprintf("menhir-%d.json", version)] = string(manifest)
+	}
+	for name, content := range objects {
+		key := "menhir/" + cloud.Environment + "/" + name
+		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader(content)}); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // TestFleetScripts drives the commands that speak to AWS. In a script $ENV is

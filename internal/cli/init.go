@@ -82,7 +82,7 @@ func newInitCommand(a *app) *cobra.Command {
 tandem.yaml; - is standard output). What it leaves out has a safe default.`,
 		Example: `  tandem init
   tandem init --region eu-west-1 --instance-type m5.large --on-demand-price 0.107 staging.yaml`,
-		Args:              cobra.MaximumNArgs(1),
+		Args:              atMostOne,
 		ValidArgsFunction: completeFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("on-demand-price") {

@@ -48,13 +48,20 @@ func (a *app) load(ctx context.Context, file string) (spec.Environment, error) {
 	var at *fs.PathError
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && file == defaultFile:
-		return spec.Environment{}, inputError{err: fmt.Errorf("%s does not exist; 'tandem init' writes one", file)}
+		return spec.Environment{}, inputError{err: noDescriptionError{file}}
 	case errors.As(err, &at):
 		return spec.Environment{}, inputError{err: fmt.Errorf("%s: %w", displayName(file), at.Err)}
 	case err != nil:
 		return spec.Environment{}, fmt.Errorf("%s: %w", displayName(file), err)
 	}
 	return spec.Parse(displayName(file), data)
+}
+
+// noDescriptionError says that there is no description where one is looked for.
+type noDescriptionError struct{ file string }
+
+func (e noDescriptionError) Error() string {
+	return e.file + " does not exist; 'tandem init' writes one"
 }
 
 // read gives up when ctx ends: a pipe or a terminal may never come to an end.

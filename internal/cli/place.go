@@ -22,6 +22,8 @@ type place struct {
 	file, environment, region, bucket string
 	// account is the description's. Empty: that of the credentials.
 	account string
+	// clusters are the description's. Nil: none was read.
+	clusters map[string]spec.Cluster
 }
 
 func (p *place) add(cmd *cobra.Command) {
@@ -37,14 +39,19 @@ func (p *place) addBucket(cmd *cobra.Command) {
 
 // describe reads the description and takes from it what p leaves open.
 func (a *app) describe(ctx context.Context, p *place) (spec.Environment, error) {
-	env, err := a.load(ctx, cmp.Or(p.file, fileArg(nil)))
+	file := cmp.Or(p.file, fileArg(nil))
+	env, err := a.load(ctx, file)
+	var missing noDescriptionError
+	if errors.As(err, &missing) {
+		return spec.Environment{}, inputError{err: fmt.Errorf("%w, or name it with --file or $TANDEM_SPEC", missing)}
+	}
 	if err != nil {
 		return spec.Environment{}, err
 	}
 	p.environment = cmp.Or(p.environment, env.Name)
 	p.region = cmp.Or(p.region, env.Region)
 	p.bucket = cmp.Or(p.bucket, env.Delivery.BuildBucket)
-	p.account = env.Account
+	p.account, p.clusters = env.Account, env.Clusters
 	return env, nil
 }
 

@@ -31,7 +31,7 @@ where that is set. Where no branch is checked out, as on build servers, it is
 $GIT_BRANCH or $GITHUB_REF_NAME.`,
 		Example: `  tandem release build obelix commonix
   tandem release build --output obelix.tar.gz --directory src .`,
-		Args: cobra.MinimumNArgs(1),
+		Args: atLeastOne("a PATH to pack"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg.Paths = args
 			cfg.DetachedBranch = cmp.Or(os.Getenv("GIT_BRANCH"), os.Getenv("GITHUB_REF_NAME"))

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -47,18 +48,33 @@ func newReleaseListCommand(a *app) *cobra.Command {
 				return err
 			}
 			if flags.asJSON {
-				return printJSON(a.stdout, list)
+				return errors.Join(printJSON(a.stdout, list), damaged(list))
 			}
 			rows := make([][]any, len(list))
 			for i, e := range list {
+				if e.Damage != "" {
+					rows[i] = []any{e.Version, pointers(e), "damaged", "", "", "", ""}
+					continue
+				}
 				rows[i] = []any{e.Version, pointers(e), revision(e.Manifest), e.Branch, when(e.PublishedAt), e.Builder, size(e.Size)}
 			}
 			printTable(a.stdout, []string{"version", "pointer", "commit", "branch", "published", "by", "size"}, rows)
-			return nil
+			return damaged(list)
 		},
 	}
 	flags.add(cmd)
 	return cmd
+}
+
+// damaged says what is wrong with the damaged ones of a list.
+func damaged(list []release.Entry) error {
+	var errs []error
+	for _, e := range list {
+		if e.Damage != "" {
+			errs = append(errs, errors.New(e.Damage))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func newReleaseShowCommand(a *app) *cobra.Command {
@@ -67,7 +83,7 @@ func newReleaseShowCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show latest|stable|VERSION",
 		Short: "Show one version",
-		Args:  cobra.ExactArgs(1),
+		Args:  exactly("latest, stable or a VERSION"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, _, err := release.ParseVersion(args[0]); err != nil {
 				return err

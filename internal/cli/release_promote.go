@@ -24,10 +24,10 @@ With --git an annotated tag follows the stable version's commit, here and at the
 remote; run it in a clone that has the commit.`,
 		Example: `  tandem release promote latest
   tandem release promote 42 --git`,
-		Args: cobra.ExactArgs(1),
+		Args: exactly("latest or a VERSION"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			// Before anything that takes time.
-			if _, _, err := release.ParseVersion(args[0]); err != nil {
+			if _, err := release.ParsePromotable(args[0]); err != nil {
 				return err
 			}
 			return flags.run(cmd.Context(), a, func(l *release.Ledger, cfg release.PromoteConfig) (release.Promotion, error) {

@@ -25,7 +25,7 @@ and sends only what is missing.`,
 		Example: `  tandem release publish
   tandem release publish --artifact obelix-playbook playbook.tar.gz
   tandem release publish --resume 42`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg.File = defaultArchive
 			if len(args) > 0 {

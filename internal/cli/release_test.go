@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +16,8 @@ import (
 )
 
 // TestReleaseScripts drives tandem release against a server that stands in for
-// AWS. The command `bucket NAME` of a script makes a bucket.
+// AWS. The command `bucket NAME` of a script makes a bucket, `object BUCKET KEY
+// CONTENT` writes into one.
 func TestReleaseScripts(t *testing.T) {
 	url := os.Getenv("AWS_ENDPOINT_URL")
 	// Errors of AWS end with an id that can be asked about.
@@ -45,6 +47,7 @@ func TestReleaseScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code":   expectCode,
 			"bucket": makeBucket,
+			"object": writeObject,
 		},
 	})
 }
@@ -58,6 +61,18 @@ func makeBucket(ts *testscript.TestScript, neg bool, args []string) {
 	_, err = awsclient.NewS3(cfg).CreateBucket(context.Background(), &s3.CreateBucketInput{
 		Bucket:                    &args[0],
 		CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: mototest.Region},
+	})
+	ts.Check(err)
+}
+
+func writeObject(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: object BUCKET KEY CONTENT")
+	}
+	cfg, err := awsclient.Connect(context.Background(), awsclient.Config{Region: mototest.Region})
+	ts.Check(err)
+	_, err = awsclient.NewS3(cfg).PutObject(context.Background(), &s3.PutObjectInput{
+		Bucket: &args[0], Key: &args[1], Body: strings.NewReader(args[2]),
 	})
 	ts.Check(err)
 }

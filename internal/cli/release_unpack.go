@@ -20,7 +20,7 @@ func newReleaseVerifyCommand(a *app) *cobra.Command {
 		Short: "Check an archive without unpacking it",
 		Long: `Check that an archive is complete, holds the tree that it says, and has no
 entry that could write outside the directory that it is unpacked into.`,
-		Args: cobra.ExactArgs(1),
+		Args: exactly("an ARCHIVE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withArchive(args[0], func(f *os.File) (archive.Info, error) {
 				return archive.Inspect(cmd.Context(), f, want)
@@ -38,7 +38,7 @@ func newReleaseUnpackCommand(a *app) *cobra.Command {
 		Short: "Check an archive and unpack it into a new directory",
 		Long: `Check an archive as 'tandem release verify' does and, only if nothing is wrong,
 unpack it into DIR, which must not exist or be empty.`,
-		Args: cobra.ExactArgs(2),
+		Args: exactly("an ARCHIVE", "a DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withArchive(args[0], func(f *os.File) (archive.Info, error) {
 				return archive.Unpack(cmd.Context(), f, args[1], want)
@@ -60,6 +60,9 @@ func (a *app) withArchive(path string, do func(*os.File) (archive.Info, error)) 
 	f, err := os.Open(path)
 	if err != nil {
 		return inputError{err: err}
+	}
+	if stat, err := f.Stat(); err == nil && stat.IsDir() {
+		return inputError{err: errors.Join(fmt.Errorf("%s %w", path, archive.ErrDirectory), f.Close())}
 	}
 	info, err := do(f)
 	if err == nil {

@@ -1,5 +1,5 @@
-// Package cli is the command line of tandem: one file a subcommand, each with
-// a script in testdata/script that drives it as a user would.
+// Package cli is the command line of tandem: a file for each subcommand, or for
+// a few that belong together, driven by scripts in testdata as a user would.
 //
 //	Main → run → newRootCommand → newValidateCommand, newInitCommand, …
 //
@@ -33,9 +33,14 @@ type app struct {
 // exit code. The first interrupt cancels the command's context, the second
 // ends the process.
 func Main() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		signal.Stop(signals)
+		cancel(errInterrupted)
+	}()
 	return run(ctx, os.Args[1:], app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr})
 }
 
@@ -55,10 +60,11 @@ func run(ctx context.Context, args []string, a app) int {
 	cmd, err := root.ExecuteContextC(ctx)
 	switch {
 	case err != nil && !started: // cobra refused a flag or an argument
-		err = inputError{err: err, help: cmd.CommandPath()}
+		err = inputError{err: plainly(err), help: cmd.CommandPath()}
 	case err == nil:
 		err = out.err
 	}
+	err = interrupted(ctx, err)
 	report(a.stderr, err)
 	return exitCode(err)
 }
@@ -67,8 +73,9 @@ func newRootCommand(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "tandem",
 		Short: "Web clusters on AWS, on-demand and spot in tandem",
-		Long: `tandem checks and describes environments of web clusters on AWS, in which an
-on-demand and a spot Auto Scaling group work in tandem behind a load balancer.
+		Long: `tandem checks descriptions of web clusters on AWS, in which an on-demand and a
+spot Auto Scaling group work in tandem behind a load balancer, and runs their
+releases: build, publish, promote, deploy, roll back.
 
 Exit codes: 0 fine, 1 failure, 2 the input is wrong.`,
 		SilenceErrors: true, // run reports them
@@ -138,6 +145,29 @@ func unknownCommand(group *cobra.Command, args []string) error {
 	}
 	return fmt.Errorf("unknown command %q%s", args[0], suggestion)
 }
+
+// exactly makes a command want as many arguments as there are names.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) < len(names) {
+			return fmt.Errorf("%s is missing", strings.Join(names[len(args):], " and "))
+		}
+		return noArgs(nil, args[len(names):])
+	}
+}
+
+// atLeastOne makes a command want an argument or more.
+func atLeastOne(name string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return fmt.Errorf("%s is missing", name)
+		}
+		return nil
+	}
+}
+
+// atMostOne makes a command take an argument or none.
+func atMostOne(_ *cobra.Command, args []string) error { return noArgs(nil, args[min(1, len(args)):]) }
 
 func noArgs(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {

@@ -23,7 +23,7 @@ func newStatusCommand(a *app) *cobra.Command {
 it, group, zone, health and age, and whether instances run different releases.`,
 		Example: `  tandem status obelix
   tandem status obelix --environment prod --region ap-southeast-1 --json`,
-		Args: cobra.ExactArgs(1),
+		Args: exactly("a CLUSTER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := a.connect(cmd.Context(), &at)
 			if err != nil {

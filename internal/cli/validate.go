@@ -21,7 +21,7 @@ standard input) and report every fault with its place.`,
 		Example: `  tandem validate
   tandem validate staging.yaml
   tandem validate --json - < tandem.yaml`,
-		Args:              cobra.MaximumNArgs(1),
+		Args:              atMostOne,
 		ValidArgsFunction: completeFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file := fileArg(args)

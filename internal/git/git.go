@@ -3,9 +3,11 @@ package git
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,9 +27,14 @@ type Dir string
 // every git command below it to one repository.
 var located = []string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"}
 
-// run returns what git prints on standard output. Its error carries the last
-// line of what git prints on standard error.
+// run returns what git prints on standard output. Its error carries what git
+// complains of on standard error.
 func (d Dir) run(ctx context.Context, env []string, args ...string) (string, error) {
+	return d.feed(ctx, env, "", args...)
+}
+
+// feed is run with a standard input.
+func (d Dir) feed(ctx context.Context, env []string, stdin string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = string(d)
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
@@ -36,7 +43,7 @@ func (d Dir) run(ctx context.Context, env []string, args ...string) (string, err
 	})
 	cmd.Env = append(cmd.Env, append([]string{"LC_ALL=C", "GIT_TERMINAL_PROMPT=0"}, env...)...)
 	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
 	err := cmd.Run()
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
@@ -44,7 +51,7 @@ func (d Dir) run(ctx context.Context, env []string, args ...string) (string, err
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
 	case err != nil:
-		return "", &Error{Command: args[0], Message: lastLine(stderr.String()), Err: err}
+		return "", &Error{Command: args[0], Message: complaint(stderr.String()), Err: err}
 	}
 	return stdout.String(), nil
 }
@@ -53,7 +60,7 @@ func (d Dir) run(ctx context.Context, env []string, args ...string) (string, err
 type Error struct {
 	// Command is the subcommand, such as push.
 	Command string
-	// Message is the last line that git printed. Empty: it printed none.
+	// Message is what git complained of, in one line. Empty: it said nothing.
 	Message string
 	Err     error
 }
@@ -67,14 +74,28 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-func lastLine(text string) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	// Hints come last and say less than what they are about.
-	lines = slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "hint:") })
-	if len(lines) == 0 {
-		return ""
+// complaint is the line that says what is wrong, behind what the remote says
+// and which refs it refused. Where there is no such line, it is the last one.
+func complaint(text string) string {
+	var last, fault string
+	var remote []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "" || line == "remote:" || strings.HasPrefix(line, "hint:"):
+			continue // hints say less than what they are about
+		case strings.HasPrefix(line, "fatal:") || strings.HasPrefix(line, "error:"):
+			fault = cmp.Or(fault, line)
+		case strings.HasPrefix(line, "remote:") || strings.HasPrefix(line, "! ["):
+			remote = append(remote, line)
+		}
+		last = line
 	}
-	return strings.TrimSpace(lines[len(lines)-1])
+	if fault == "" {
+		fault = last
+		remote = slices.DeleteFunc(remote, func(line string) bool { return line == last })
+	}
+	return strings.Join(append(remote, fault), "; ")
 }
 
 // InWorkTree reports whether the directory belongs to a work tree. A
@@ -95,7 +116,8 @@ func (d Dir) InWorkTree(ctx context.Context) (bool, error) {
 
 // Files lists what git would keep of the directory, as slash-separated paths
 // below it: tracked files and those neither tracked nor ignored. A directory
-// in the list is a submodule or another repository. Where the directory
+// in the list is a submodule or another repository. Pipes, sockets and devices
+// are in it too, for the caller to refuse. Where the directory
 // itself is ignored, everything below it is listed, since asking for it by
 // name overrides that. Outside any work tree the .gitignore files found in
 // the directory apply just the same.
@@ -106,10 +128,11 @@ func (d Dir) Files(ctx context.Context) (files []string, err error) {
 		return nil, err
 	}
 	var env []string
+	all := false // ignored or not
 	if inside {
 		_, err := d.run(ctx, nil, "check-ignore", "--quiet", ".")
 		if err == nil {
-			args = args[:len(args)-1]
+			args, all = args[:len(args)-1], true
 		} else if code := exitCode(err); code != 1 {
 			return nil, err
 		}
@@ -137,7 +160,46 @@ func (d Dir) Files(ctx context.Context) (files []string, err error) {
 			files = append(files, name)
 		}
 	}
-	return files, nil
+	special, err := d.special(ctx, env, all)
+	return append(files, special...), err
+}
+
+// special lists the pipes, sockets and devices that are not ignored; git
+// passes over them in silence.
+func (d Dir) special(ctx context.Context, env []string, all bool) ([]string, error) {
+	var found []string
+	err := filepath.WalkDir(string(d), func(p string, entry fs.DirEntry, err error) error {
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			return fs.SkipDir // what cannot be read git leaves out too
+		case !entry.IsDir():
+			if kind := entry.Type(); kind != 0 && kind != fs.ModeSymlink {
+				name, err := filepath.Rel(string(d), p)
+				found = append(found, filepath.ToSlash(name))
+				return err
+			}
+			return nil
+		case entry.Name() == ".git":
+			return fs.SkipDir
+		case p != string(d):
+			// A repository of its own has ignore rules of its own.
+			if _, err := os.Lstat(filepath.Join(p, ".git")); err == nil {
+				return fs.SkipDir
+			}
+		}
+		return nil
+	})
+	if err != nil || len(found) == 0 || all {
+		return found, err
+	}
+	out, err := d.feed(ctx, env, strings.Join(found, "\x00"), "check-ignore", "-z", "--stdin")
+	if err != nil && exitCode(err) != 1 { // 1: none is ignored
+		return nil, err
+	}
+	ignored := strings.Split(out, "\x00")
+	return slices.DeleteFunc(found, func(name string) bool { return slices.Contains(ignored, name) }), nil
 }
 
 func exitCode(err error) int {

@@ -32,7 +32,7 @@ func (d Dir) Prepare(ctx context.Context, tag Tag, commit string) (Tag, error) {
 	}
 	out, err := d.run(ctx, nil, "ls-remote", "--tags", tag.Remote, "refs/tags/"+tag.Name)
 	if err != nil {
-		return Tag{}, err
+		return Tag{}, atRemote(ctx, tag, err)
 	}
 	tag.old, _, _ = strings.Cut(out, "\t")
 	return tag, nil
@@ -55,7 +55,15 @@ func (d Dir) Move(ctx context.Context, tag Tag, commit, message string) error {
 	if errors.As(err, &failed) && exitCode(err) == 1 {
 		return fmt.Errorf("tag %s was not pushed to %s, which refused it or has moved it meanwhile: %w", tag.Name, tag.Remote, err)
 	}
-	return err
+	return atRemote(ctx, tag, err)
+}
+
+// atRemote names the remote in an error of git.
+func atRemote(ctx context.Context, tag Tag, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return fmt.Errorf("remote %s: %w", tag.Remote, err)
 }
 
 // identity is the tagger where git knows none, as on a fresh build server.

@@ -84,7 +84,8 @@ func (l *Ledger) next(ctx context.Context) (int, error) {
 
 // resume takes over an open claim, so that its former owner, should it be
 // alive after all, can no longer commit.
-func (l *Ledger) resume(ctx context.Context, version int, info archive.Info) (claim, error) {
+func (l *Ledger) resume(ctx context.Context, cfg PublishConfig, info archive.Info) (claim, error) {
+	version := cfg.Resume
 	c, err := l.readClaim(ctx, version)
 	switch {
 	case errors.Is(err, errNotFound):
@@ -94,7 +95,7 @@ func (l *Ledger) resume(ctx context.Context, version int, info archive.Info) (cl
 	case c.State == claimAbandoned || c.State == claimPruned:
 		return claim{}, check.InputErrorf("version %d of %s was given up: publish without --resume", version, l.artifact)
 	case c.Tree != info.Tree:
-		return claim{}, check.InputErrorf("version %d of %s was begun with another build: publish without --resume", version, l.artifact)
+		return claim{}, check.InputErrorf("version %d of %s was begun with another build than that in %s: name the archive it was begun with, or publish without --resume", version, l.artifact, cfg.File)
 	case c.State == claimCommitted:
 		return c, nil
 	}

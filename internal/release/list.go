@@ -28,6 +28,9 @@ type Entry struct {
 	// Latest and Stable say that the pointer of that name is here.
 	Latest bool `json:"latest"`
 	Stable bool `json:"stable"`
+	// Damage is what is wrong with the manifest, of which only the version is
+	// given then. Empty: nothing.
+	Damage string `json:"damage,omitempty"`
 }
 
 // version is what the keys of the ledger tell of a version.
@@ -68,7 +71,8 @@ func (l *Ledger) versions(ctx context.Context) ([]version, error) {
 }
 
 // List returns the complete versions, the highest first; limit bounds their
-// number, zero does not. A version that is pruned meanwhile is left out.
+// number, zero does not. A version that is pruned meanwhile is left out, one
+// whose manifest is damaged has a Damage.
 func (l *Ledger) List(ctx context.Context, limit int) ([]Entry, error) {
 	versions, err := l.versions(ctx)
 	if err != nil {
@@ -90,12 +94,19 @@ func (l *Ledger) List(ctx context.Context, limit int) ([]Entry, error) {
 			_, err := l.store.getJSON(ctx, l.manifestKey(v.number), &entries[i].Manifest)
 			if errors.Is(err, errNotFound) {
 				return nil
+			}
+			if err == nil {
+				err = entries[i].check(l, v.number)
+			}
+			var damaged *DamagedError
+			if errors.As(err, &damaged) {
+				entries[i] = Entry{Manifest: Manifest{Artifact: l.artifact, Environment: l.environment, Version: v.number}, Damage: damaged.Error()}
 			} else if err != nil {
 				return err
 			}
 			entries[i].Latest = v.number == latest.Version
 			entries[i].Stable = v.number == stable.Version
-			return entries[i].check(l, v.number)
+			return nil
 		})
 	}
 	err = group.Wait()
@@ -146,6 +157,12 @@ func (l *Ledger) Show(ctx context.Context, which string) (Entry, error) {
 	}
 	m, err := l.manifest(ctx, number)
 	return Entry{Manifest: m, Latest: number == latest.Version, Stable: number == stable.Version}, err
+}
+
+// Require is a check.InputError if the version is not complete.
+func (l *Ledger) Require(ctx context.Context, version int) error {
+	_, err := l.manifest(ctx, version)
+	return err
 }
 
 // Stable returns what latest-stable names. It is a check.InputError if nothing

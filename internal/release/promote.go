@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/git"
@@ -66,30 +67,44 @@ func (e *TagError) Unwrap() error { return e.Err }
 // error is a *TagError; a *MovedError says that somebody else was faster. A
 // version that is stable already is checked too, and only its tag is moved.
 func (l *Ledger) Promote(ctx context.Context, cfg PromoteConfig) (Promotion, error) {
-	number, name, err := ParseVersion(cfg.Version)
-	if err == nil && name == Stable {
-		err = check.InputErrorf("version %q: want a number from 1 or latest", cfg.Version)
-	}
+	number, err := ParsePromotable(cfg.Version)
 	if err != nil {
 		return Promotion{}, err
 	}
 	r, err := l.record(ctx)
-	if err != nil {
-		return Promotion{}, err
+	if err == nil && number == 0 {
+		number, err = l.latest(ctx)
 	}
-	if name == Latest {
-		if number, err = l.latest(ctx); err != nil {
-			return Promotion{}, err
-		}
+	if err != nil {
+		return Promotion{}, notMoved(ctx, err)
 	}
 	return l.promote(ctx, r, number, ActionPromote, cfg)
+}
+
+// ParsePromotable reads what a user wants to promote: a number from 1, or
+// latest, for which number is zero. Anything else is an InputError.
+func ParsePromotable(text string) (number int, err error) {
+	number, name, err := ParseVersion(text)
+	if err != nil || name == Stable {
+		return 0, check.InputErrorf("version %q: want a number from 1, or latest", text)
+	}
+	return number, nil
+}
+
+// notMoved says of an interruption before the pointer's turn that nothing has
+// changed.
+func notMoved(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s was not moved", context.Cause(ctx), Stable)
 }
 
 // Rollback makes the version stable that was so before the present one.
 func (l *Ledger) Rollback(ctx context.Context, cfg PromoteConfig) (Promotion, error) {
 	r, err := l.record(ctx)
 	if err != nil {
-		return Promotion{}, err
+		return Promotion{}, notMoved(ctx, err)
 	}
 	number, ok := r.previous()
 	if !ok {
@@ -115,11 +130,11 @@ func (l *Ledger) latest(ctx context.Context) (int, error) {
 
 func (l *Ledger) promote(ctx context.Context, r record, number int, action string, cfg PromoteConfig) (Promotion, error) {
 	m, err := l.manifest(ctx, number)
-	if err != nil {
-		return Promotion{}, err
+	if err == nil {
+		err = l.verify(ctx, m)
 	}
-	if err := l.verify(ctx, m); err != nil {
-		return Promotion{}, err
+	if err != nil {
+		return Promotion{}, notMoved(ctx, err)
 	}
 	var tag git.Tag
 	if cfg.Tag != nil {
@@ -127,7 +142,7 @@ func (l *Ledger) promote(ctx context.Context, r record, number int, action strin
 			return Promotion{}, check.InputErrorf("version %d was not built from a repository: promote it without a tag", number)
 		}
 		if tag, err = cfg.Repository.Prepare(ctx, *cfg.Tag, m.Commit); err != nil {
-			return Promotion{}, err
+			return Promotion{}, notMoved(ctx, err)
 		}
 	}
 	p := Promotion{Manifest: m, From: r.stable.Version, Moved: r.stable.Version != number || r.stable.SHA256 != m.SHA256}
@@ -155,20 +170,23 @@ func (l *Ledger) moveStable(ctx context.Context, r record, m Manifest, action st
 		Version: m.Version, Commit: m.Commit, SHA256: m.SHA256, By: l.by, At: l.now().UTC(),
 	}, r.last)
 	if err != nil {
-		return err
+		return notMoved(ctx, err)
 	}
 	// Announced first: see the package comment.
 	c, err := l.readClaim(ctx, m.Version)
 	if err == nil && c.State == claimPruned {
 		return check.InputErrorf("version %d of %s is being pruned: promote another", m.Version, l.artifact)
 	} else if err != nil && !errors.Is(err, errNotFound) {
-		return err
+		return notMoved(ctx, err)
 	}
 	// Prune may have finished before the announcement.
 	if _, err := l.manifest(ctx, m.Version); err != nil {
-		return err
+		return notMoved(ctx, err)
 	}
 	err = l.move(ctx, stableName, r.stable, m, change.Number)
+	if err != nil && ctx.Err() != nil {
+		return l.interruptedMove(ctx, r.stable)
+	}
 	if !errors.Is(err, errRefused) {
 		return err
 	}
@@ -177,4 +195,23 @@ func (l *Ledger) moveStable(ctx context.Context, r record, m Manifest, action st
 		return err
 	}
 	return &MovedError{l.artifact, r.stable.Version, now.Version, m.Version}
+}
+
+// lookBack is how long an interrupted promotion may take to find out what has
+// become of it.
+const lookBack = 5 * time.Second
+
+// interruptedMove says whether the pointer has moved though its writer was
+// interrupted: S3 may have carried out a request whose answer nobody awaited.
+func (l *Ledger) interruptedMove(ctx context.Context, before Pointer) error {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookBack)
+	defer cancel()
+	now, err := l.pointer(last, stableName)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %s may have been moved: see 'tandem release history'", context.Cause(ctx), Stable)
+	case now.etag == before.etag:
+		return notMoved(ctx, context.Cause(ctx))
+	}
+	return fmt.Errorf("%w: %s was moved, to %d", context.Cause(ctx), Stable, now.Version)
 }

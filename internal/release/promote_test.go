@@ -2,6 +2,7 @@ package release_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -395,6 +396,47 @@ func TestListAndShow(t *testing.T) {
 	}
 	if _, err := f.Show(t.Context(), "13"); err == nil || !strings.Contains(err.Error(), "version 13 of obelix was never published for prod, or was pruned; the latest is 12") {
 		t.Errorf("an incomplete version: %v", err)
+	}
+}
+
+func TestListShowsDamage(t *testing.T) {
+	f := newFixture(t)
+	file := build(t, 100, "x")
+	for range 3 {
+		f.publish(file)
+	}
+	f.write("obelix-2.json", []byte("{"))
+	list, err := f.List(t.Context(), 0)
+	if err != nil || len(list) != 3 {
+		t.Fatalf("got %v (%v), want three", list, err)
+	}
+	for i, damaged := range []bool{false, true, false} {
+		if e := list[i]; e.Version != 3-i || damaged != strings.Contains(e.Damage, "obelix-2.json is not what tandem writes there") {
+			t.Errorf("got %+v, want damage only in version 2", e)
+		}
+	}
+}
+
+func TestPromotionInterrupted(t *testing.T) {
+	for text, lost := range map[string]bool{"interrupted: latest-stable was not moved": false, "interrupted: latest-stable was moved, to 1": true} {
+		f := newFixture(t)
+		f.publish(build(t, 100, "x"))
+		ctx, cancel := context.WithCancelCause(t.Context())
+		proxy := mototest.NewProxy(t, f.url, func(_ int, r *http.Request) mototest.Fault {
+			moving := r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "latest-stable.txt")
+			switch {
+			case moving && lost:
+				return mototest.Fault{After: func() { cancel(errors.New("interrupted")) }, DropAnswer: true}
+			case strings.HasSuffix(r.URL.Path, "obelix-1.tar.gz"):
+				if !lost {
+					return mototest.Fault{Before: func() { cancel(errors.New("interrupted")) }, Drop: true}
+				}
+			}
+			return mototest.Fault{}
+		})
+		if _, err := f.through(proxy).Promote(ctx, release.PromoteConfig{Version: "1"}); err == nil || err.Error() != text {
+			t.Errorf("got %v, want %s", err, text)
+		}
 	}
 }
 

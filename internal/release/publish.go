@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -36,14 +37,28 @@ type PublishConfig struct {
 type UnfinishedError struct {
 	// Version can be given to PublishConfig.Resume.
 	Version int
-	Err     error
+	// Artifact and File are what was being published.
+	Artifact, File string
+	Err            error
 }
 
 func (e *UnfinishedError) Error() string {
-	return fmt.Sprintf("version %d is not complete, and no pointer names it (finish it with --resume %d): %v", e.Version, e.Version, e.Err)
+	return fmt.Sprintf("version %d is not complete, and no pointer names it: %v; finish it with: tandem release publish --artifact %s --resume %d %s",
+		e.Version, e.Err, e.Artifact, e.Version, shellWord(e.File))
 }
 
 func (e *UnfinishedError) Unwrap() error { return e.Err }
+
+// shellWord quotes a file name for a shell, where it has to be.
+func shellWord(name string) string {
+	plain := func(r rune) bool {
+		return strings.ContainsRune("/._-+=:@%,", r) || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+	}
+	if strings.IndexFunc(name, func(r rune) bool { return !plain(r) }) < 0 {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+}
 
 // foreignTries is how many versions are tried whose archive is there already
 // though nobody had claimed it.
@@ -65,7 +80,7 @@ func (l *Ledger) Publish(ctx context.Context, cfg PublishConfig) (m Manifest, er
 	for range foreignTries {
 		var c claim
 		if cfg.Resume != 0 {
-			c, err = l.resume(ctx, cfg.Resume, file.Info)
+			c, err = l.resume(ctx, cfg, file.Info)
 		} else {
 			c, err = l.take(ctx, file.Info)
 		}
@@ -85,7 +100,7 @@ func (l *Ledger) Publish(ctx context.Context, cfg PublishConfig) (m Manifest, er
 		if ctx.Err() != nil {
 			err = context.Cause(ctx) // rather than which request it ended
 		}
-		return Manifest{}, &UnfinishedError{c.Version, err}
+		return Manifest{}, &UnfinishedError{Version: c.Version, Artifact: l.artifact, File: cfg.File, Err: err}
 	}
 	return Manifest{}, fmt.Errorf("s3://%s/%s: something else writes archives there: %w", l.store.bucket, l.prefix(), err)
 }

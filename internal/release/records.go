@@ -35,15 +35,21 @@ type Manifest struct {
 	Builder string `json:"builder"`
 }
 
+// DamagedError is a record that is not what tandem writes.
+type DamagedError struct{ Err error }
+
+func (e *DamagedError) Error() string { return e.Err.Error() }
+func (e *DamagedError) Unwrap() error { return e.Err }
+
 // check refuses a manifest that was copied from somewhere else: its SHA-256
 // would let another archive pass.
 func (m Manifest) check(l *Ledger, version int) error {
 	if m.Artifact != l.artifact || m.Environment != l.environment || m.Version != version {
-		return fmt.Errorf("the manifest of %s %d is that of %s %d for %s: it was copied there or tampered with",
-			l.artifact, version, m.Artifact, m.Version, m.Environment)
+		return &DamagedError{fmt.Errorf("the manifest of %s %d is that of %s %d for %s: it was copied there or tampered with",
+			l.artifact, version, m.Artifact, m.Version, m.Environment)}
 	}
 	if len(m.SHA256) != 64 || m.Size <= 0 {
-		return fmt.Errorf("the manifest of %s %d names no archive", l.artifact, version)
+		return &DamagedError{fmt.Errorf("the manifest of %s %d names no archive", l.artifact, version)}
 	}
 	return nil
 }

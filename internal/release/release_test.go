@@ -316,7 +316,7 @@ func TestPublishRefuses(t *testing.T) {
 		"not ours":           {release.PublishConfig{File: plain}, "not built by 'tandem release build'"},
 		"published already":  {release.PublishConfig{File: published}, "is version 1 already"},
 		"resume never begun": {release.PublishConfig{File: other, Resume: 7}, "version 7 of obelix was never begun"},
-		"resume another":     {release.PublishConfig{File: other, Resume: 1}, "begun with another build"},
+		"resume another":     {release.PublishConfig{File: other, Resume: 1}, "begun with another build than that in " + other + ": name the archive"},
 	} {
 		_, err := f.Publish(t.Context(), test.cfg)
 		var input check.InputError

@@ -125,7 +125,7 @@ func (s store) getJSON(ctx context.Context, key string, v any) (object, error) {
 		return object{}, err
 	}
 	if err := json.Unmarshal(o.body, v); err != nil {
-		return object{}, fmt.Errorf("s3://%s/%s is not what tandem writes there: %w", s.bucket, key, err)
+		return object{}, &DamagedError{fmt.Errorf("s3://%s/%s is not what tandem writes there: %w", s.bucket, key, err)}
 	}
 	return o, nil
 }

@@ -73,13 +73,8 @@ func Plan(cluster fleet.Cluster, ids []string, cfg PlanConfig) ([][]string, erro
 	}
 	serving := len(cluster.HealthyIDs())
 	keep := cfg.MinHealthy.up(inService(cluster))
-	spare := serving - keep
+	spare := serving - keep // grows by those that did not serve before
 	size := max(1, cfg.Batch.down(len(queue)))
-	needs := func(i fleet.Instance) bool { return i.Serving() }
-	if slices.ContainsFunc(queue, needs) && spare < 1 {
-		return nil, check.InputErrorf("%d of the %d instances that serve have to keep serving, which leaves none to update: lower --min-healthy, which is %s (0 accepts an outage)",
-			keep, serving, cfg.MinHealthy)
-	}
 	order(queue)
 	var batches [][]string
 	var batch []string
@@ -90,7 +85,12 @@ func Plan(cluster fleet.Cluster, ids []string, cfg PlanConfig) ([][]string, erro
 			cost = 1
 		}
 		if len(batch) > 0 && (len(batch) == size || cost > 0 && taken+cost > spare || i.Lifecycle != lifecycle) {
+			spare += len(batch) - taken
 			batches, batch, taken = append(batches, batch), nil, 0
+		}
+		if cost > 0 && len(batch) == 0 && spare < 1 {
+			return nil, check.InputErrorf("%d of the %d instances that serve have to keep serving, which leaves none to update: lower --min-healthy, which is %s (0 accepts an outage)",
+				keep, serving, cfg.MinHealthy)
 		}
 		batch, taken, lifecycle = append(batch, i.ID), taken+cost, i.Lifecycle
 	}

@@ -41,6 +41,7 @@ func TestPlan(t *testing.T) {
 		{"no more than can be spared", "s1a s2a s3a s4a", "100%", "3", "s1|s2|s3|s4"},
 		{"unhealthy ones first, at no cost", "s1a s2a s3a! s4a!", "4", "1", "s3 s4 s1|s2"},
 		{"all unhealthy", "s1a! s2a!", "100%", "50%", "s1 s2"},
+		{"what is set up makes room", "s1a s2a! d1a", "25%", "50%", "s2|s1|d1"},
 		{"an outage on demand", "d1a", "1", "0", "d1"},
 		{"nothing to do", "", "25%", "50%", ""},
 	} {
@@ -112,10 +113,10 @@ func checkPlan(t *testing.T, spot, onDemand, sick, batch, keep int) {
 	c, ids := clusterOf(strings.Join(words, " "))
 	serving := len(c.HealthyIDs())
 	batches, err := Plan(c, ids, PlanConfig{Batch: Amount{Value: batch}, MinHealthy: Amount{Value: keep}})
-	if refuse := serving > 0 && serving <= keep; refuse != (err != nil) {
-		t.Fatalf("%v: error is %v", words, err)
-	}
 	if err != nil {
+		if serving == 0 || serving > keep {
+			t.Fatalf("%v: error is %v", words, err)
+		}
 		return
 	}
 	seen := map[string]bool{}
@@ -136,6 +137,7 @@ func checkPlan(t *testing.T, spot, onDemand, sick, batch, keep int) {
 		if len(b) > batch || serving-leaving < keep && leaving > 0 {
 			t.Fatalf("%v: batch %v of %d leaves %d of %d", words, b, batch, serving-leaving, keep)
 		}
+		serving += len(b) - leaving // those that did not serve do now
 	}
 	if len(seen) != len(ids) {
 		t.Fatalf("%v: %v lacks instances", words, batches)

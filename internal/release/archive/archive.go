@@ -160,12 +160,19 @@ func Open(path string) (*File, error) {
 	}
 	archive := &File{file: f}
 	stat, err := f.Stat()
-	if err == nil {
+	switch {
+	case err != nil:
+	case stat.IsDir():
+		err = ErrDirectory
+	default:
 		archive.size = stat.Size()
 		archive.Info, archive.head, err = readInfo(f)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+		if !errors.Is(err, ErrDirectory) {
+			path += ":"
+		}
+		return nil, errors.Join(fmt.Errorf("%s %w", path, err), f.Close())
 	}
 	return archive, nil
 }
@@ -203,6 +210,12 @@ func (s spliced) ReadAt(p []byte, off int64) (n int, err error) {
 	return n + m, err
 }
 
+// ErrDirectory says that a directory was named where an archive is wanted.
+var ErrDirectory = errors.New("is a directory, want an archive")
+
+// errCutOff is an archive whose end is missing, or was read as something else.
+var errCutOff = errors.New("it is cut off, or damaged before its end")
+
 // errForeign is an archive without a RELEASE where it belongs.
 var errForeign = errors.New("it was not built by 'tandem release build': it does not begin with " + InfoName)
 
@@ -218,7 +231,7 @@ func readInfo(r io.Reader) (Info, int64, error) {
 	}
 	rest := make([]byte, int(size)+8)
 	if _, err := io.ReadFull(r, rest); err != nil {
-		return Info{}, 0, errForeign
+		return Info{}, 0, errCutOff
 	}
 	data, trailer := rest[:size], rest[size:]
 	if crc32.ChecksumIEEE(data) != binary.LittleEndian.Uint32(trailer) {

@@ -36,7 +36,8 @@ type BuildConfig struct {
 	Dir string
 	// Paths are the directories and files to pack, below Dir. Required.
 	Paths []string
-	// Output is the archive to write; an old one is replaced. Required.
+	// Output is the archive to write; an old one is replaced, and nothing but
+	// a regular file is. Required.
 	Output string
 	// Branch overrides what the repository says.
 	Branch string
@@ -68,6 +69,9 @@ func Build(ctx context.Context, cfg BuildConfig) (Result, error) {
 	if cfg.Progress == nil {
 		cfg.Progress = func(int64, int64) {}
 	}
+	if err := checkOutput(cfg.Output); err != nil {
+		return Result{}, err
+	}
 	sources, err := collect(ctx, cfg.Dir, cfg.Paths, cfg.Output)
 	if err != nil {
 		return Result{}, err
@@ -89,14 +93,73 @@ func Build(ctx context.Context, cfg BuildConfig) (Result, error) {
 	return result, writeArchive(ctx, cfg, sources, &result)
 }
 
+// checkOutput refuses what a rename would destroy, such as a device, or could
+// not reach.
+func checkOutput(output string) error {
+	if output == "" || output == "-" {
+		return check.InputErrorf("the output is %q, want the name of a file: an archive is not written to standard output", output)
+	}
+	dir, err := os.Stat(filepath.Dir(output))
+	switch {
+	case err != nil:
+		return check.InputErrorf("%s cannot be written: %s: %w", output, filepath.Dir(output), reason(err))
+	case !dir.IsDir():
+		return check.InputErrorf("%s cannot be written: %s is no directory", output, filepath.Dir(output))
+	}
+	old, err := os.Lstat(output)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return check.InputErrorf("%s cannot be written: %w", output, reason(err))
+	case old.IsDir():
+		return check.InputErrorf("%s is a directory, want the name of a file", output)
+	case !old.Mode().IsRegular():
+		return check.InputErrorf("%s is %s, which an archive does not replace: name another file", output, kind(old.Mode()))
+	}
+	return nil
+}
+
+// kind is what a file that is neither regular nor a directory is.
+func kind(mode fs.FileMode) string {
+	switch {
+	case mode&fs.ModeSymlink != 0:
+		return "a symbolic link"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a named pipe"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	case mode&fs.ModeDevice != 0:
+		return "a device"
+	}
+	return "a special file"
+}
+
+// reason is err without the names of files, which may be temporary.
+func reason(err error) error {
+	var at *fs.PathError
+	var moved *os.LinkError
+	switch {
+	case errors.As(err, &at):
+		return at.Err
+	case errors.As(err, &moved):
+		return moved.Err
+	}
+	return err
+}
+
 func writeArchive(ctx context.Context, cfg BuildConfig, sources []source, result *Result) (err error) {
 	out, err := os.CreateTemp(filepath.Dir(cfg.Output), "."+filepath.Base(cfg.Output)+"-*")
 	if err != nil {
-		return check.InputError{Err: err}
+		return check.InputErrorf("%s cannot be written: %w", cfg.Output, reason(err))
 	}
+	closed := false
 	defer func() {
+		if err != nil && !closed {
+			err = errors.Join(err, out.Close())
+		}
 		if err != nil {
-			err = errors.Join(err, out.Close(), os.Remove(out.Name()))
+			err = errors.Join(err, os.Remove(out.Name()))
 		}
 	}()
 	// The hash is known at the end only, but its length now: leave room.
@@ -124,10 +187,18 @@ func writeArchive(ctx context.Context, cfg BuildConfig, sources []source, result
 		return err
 	}
 	result.Size = stat.Size()
+	closed = true
 	if err := errors.Join(out.Chmod(0o644), out.Sync(), out.Close()); err != nil {
+		return fmt.Errorf("%s: %w", cfg.Output, reason(err))
+	}
+	// Somebody may have put something else there meanwhile.
+	if err := checkOutput(cfg.Output); err != nil {
 		return err
 	}
-	return os.Rename(out.Name(), cfg.Output)
+	if err := os.Rename(out.Name(), cfg.Output); err != nil {
+		return fmt.Errorf("%s: %w", cfg.Output, reason(err))
+	}
+	return nil
 }
 
 // packer writes gzip member 2.
@@ -170,19 +241,8 @@ func entryTime(builtAt time.Time) time.Time {
 }
 
 func (p *packer) entry(ctx context.Context, w *tar.Writer, s source, buf []byte) error {
-	header := &tar.Header{Name: s.name, ModTime: entryTime(p.at), Uname: owner, Gname: owner}
-	switch {
-	case s.mode.IsDir():
-		header.Typeflag, header.Name, header.Mode = tar.TypeDir, s.name+"/", 0o755
-	case s.mode.Type() == fs.ModeSymlink:
-		header.Typeflag, header.Linkname, header.Mode = tar.TypeSymlink, s.target, 0o777
-	default:
-		header.Typeflag, header.Size, header.Mode = tar.TypeReg, s.size, 0o644
-		// As in git, executable or not is all there is: the rest is the umask's.
-		if s.mode&0o100 != 0 {
-			header.Mode = 0o755
-		}
-	}
+	header := s.header()
+	header.ModTime, header.Uname, header.Gname = entryTime(p.at), owner, owner
 	if err := w.WriteHeader(header); err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)
 	}

@@ -232,6 +232,7 @@ func TestTreeHash(t *testing.T) {
 func TestBuildRefuses(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{
+		"latin/caf\xe9": "1", "back/a\\b": "1", "special/a": "1", "special/.gitignore": "ignored\n",
 		"out/link@": "../../etc/passwd", "absolute/link@": "/etc/passwd", "RELEASE": "VERSION=1", "empty/.gitignore": "*\n",
 		"fine/a": "1",
 	})
@@ -241,12 +242,20 @@ func TestBuildRefuses(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, "pipe", "p"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range []string{"special/s", "special/ignored"} {
+		if err := syscall.Mkfifo(filepath.Join(dir, name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for path, want := range map[string]string{
 		"out":      `entry "out/link" is a link to "../../etc/passwd", which is out of the tree`,
 		"absolute": `entry "absolute/link" is a link to "/etc/passwd", want a path relative to it`,
 		"RELEASE":  "RELEASE is the name of the file that a build adds",
 		"empty":    "nothing to pack",
-		"pipe/p":   "neither a file, a directory nor a symbolic link",
+		"pipe/p":   "pipe/p is a named pipe, want files",
+		"special":  "special/s is a named pipe, want files",
+		"latin":    `entry "latin/caf\xe9" has a name that is not UTF-8`,
+		"back":     `entry "back/a\\b" has a name that no file should have`,
 		"../x":     "not below the directory",
 		"/etc":     "not below the directory",
 		"missing":  "no such file or directory",
@@ -260,6 +269,35 @@ func TestBuildRefuses(t *testing.T) {
 		if left, _ := os.ReadDir(filepath.Dir(output)); len(left) > 0 {
 			t.Errorf("%s: it left %s behind", path, left[0].Name())
 		}
+	}
+}
+
+func TestBuildReplacesNothingButFiles(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"src/a": "1", "file": "old", "link@": "file"})
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for output, want := range map[string]string{
+		dir + "/src":    dir + "/src is a directory, want the name of a file",
+		dir + "/pipe":   dir + "/pipe is a named pipe, which an archive does not replace: name another file",
+		dir + "/link":   dir + "/link is a symbolic link, which an archive does not replace: name another file",
+		dir + "/file/x": dir + "/file/x cannot be written: " + dir + "/file is no directory",
+		"/nosuch/x.tgz": "/nosuch/x.tgz cannot be written: /nosuch: no such file or directory",
+		"-":             `the output is "-", want the name of a file: an archive is not written to standard output`,
+	} {
+		_, err := archive.Build(t.Context(), archive.BuildConfig{Dir: dir, Paths: []string{"src"}, Output: output})
+		var input check.InputError
+		if !errors.As(err, &input) || err.Error() != want {
+			t.Errorf("%s: got %v, want an InputError %q", output, err, want)
+		}
+	}
+	if after, _ := os.ReadDir(dir); len(after) != len(before) || string(read(t, filepath.Join(dir, "file"))) != "old" {
+		t.Errorf("something was changed: %v", after)
 	}
 }
 

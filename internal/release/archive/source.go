@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,22 @@ type source struct {
 	size int64
 	// target is where a symbolic link points.
 	target string
+}
+
+// header is the entry of s, but for its time and owner.
+func (s source) header() *tar.Header {
+	switch {
+	case s.mode.IsDir():
+		return &tar.Header{Typeflag: tar.TypeDir, Name: s.name + "/", Mode: 0o755}
+	case s.mode.Type() == fs.ModeSymlink:
+		return &tar.Header{Typeflag: tar.TypeSymlink, Name: s.name, Linkname: s.target, Mode: 0o777}
+	}
+	h := &tar.Header{Typeflag: tar.TypeReg, Name: s.name, Size: s.size, Mode: 0o644}
+	// As in git, executable or not is all there is: the rest is the umask's.
+	if s.mode&0o100 != 0 {
+		h.Mode = 0o755
+	}
+	return h
 }
 
 // collector gathers what is to be packed, each name once.
@@ -58,6 +75,13 @@ func collect(ctx context.Context, dir string, paths []string, output string) ([]
 		list = append(list, s)
 	}
 	slices.SortFunc(list, func(a, b source) int { return strings.Compare(a.name, b.name) })
+	// What Unpack would refuse must not be published.
+	entries := newChecker()
+	for _, s := range list {
+		if err := entries.check(s.header()); err != nil {
+			return nil, check.InputError{Err: err}
+		}
+	}
 	return list, nil
 }
 
@@ -117,17 +141,14 @@ func (c *collector) add(p string) error {
 	}
 	s := source{name: filepath.ToSlash(p), mode: info.Mode(), size: info.Size()}
 	switch {
-	case s.name == InfoName:
+	case s.name == InfoName || strings.HasPrefix(s.name, InfoName+"/"):
 		return check.InputErrorf("%s is the name of the file that a build adds: rename or remove the one that is there", InfoName)
 	case s.mode.Type() == fs.ModeSymlink:
 		if s.target, err = os.Readlink(full); err != nil {
 			return err
 		}
-		if err := checkLink(s.name, s.target); err != nil {
-			return check.InputError{Err: err}
-		}
 	case !s.mode.IsRegular():
-		return check.InputErrorf("%s is neither a file, a directory nor a symbolic link", p)
+		return check.InputErrorf("%s is %s, want files, directories and symbolic links: remove it, or let .gitignore name it", p, kind(s.mode))
 	}
 	c.sources[s.name] = s
 	for parent := path.Dir(s.name); parent != "."; parent = path.Dir(parent) {

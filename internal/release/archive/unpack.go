@@ -14,6 +14,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -74,19 +75,19 @@ func readTree(in *bufio.Reader, visit func(*tar.Header, io.Reader) error) (Info,
 	}
 	zip, err := gzip.NewReader(in)
 	if err != nil {
-		return Info{}, fmt.Errorf("it is damaged: %w", err)
+		return Info{}, damaged(in, err)
 	}
 	zip.Multistream(false)
 	tree := sha256.New()
 	stream := io.TeeReader(zip, tree)
 	entries := tar.NewReader(stream)
-	c := checker{kinds: map[string]byte{InfoName: tar.TypeReg}}
+	c := newChecker()
 	for {
 		header, err := entries.Next()
 		if err == io.EOF {
 			break
 		} else if err != nil {
-			return Info{}, fmt.Errorf("it is damaged: %w", err)
+			return Info{}, damaged(in, err)
 		}
 		if err := c.check(header); err != nil {
 			return Info{}, err
@@ -96,7 +97,7 @@ func readTree(in *bufio.Reader, visit func(*tar.Header, io.Reader) error) (Info,
 		}
 	}
 	// The end of a tar stream is padding, and the end of the file no more.
-	if err := drain(stream); err != nil {
+	if err := drain(stream, in); err != nil {
 		return Info{}, err
 	}
 	if _, err := in.ReadByte(); err != io.EOF {
@@ -108,9 +109,19 @@ func readTree(in *bufio.Reader, visit func(*tar.Header, io.Reader) error) (Info,
 	return info, nil
 }
 
+// damaged says how, from the error of a decoder and what it has left of the file.
+func damaged(in *bufio.Reader, err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		if _, end := in.ReadByte(); end == io.EOF {
+			return errCutOff
+		}
+	}
+	return fmt.Errorf("it is damaged: %w", err)
+}
+
 // drain reads the padding behind the last entry, which is zeros: a second
 // archive hidden there would be unpacked by tar --ignore-zeros.
-func drain(r io.Reader) error {
+func drain(r io.Reader, in *bufio.Reader) error {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := r.Read(buf)
@@ -122,7 +133,7 @@ func drain(r io.Reader) error {
 		if err == io.EOF {
 			return nil
 		} else if err != nil {
-			return fmt.Errorf("it is damaged: %w", err)
+			return damaged(in, err)
 		}
 	}
 }
@@ -134,6 +145,8 @@ type checker struct {
 	bytes int64
 }
 
+func newChecker() *checker { return &checker{kinds: map[string]byte{InfoName: tar.TypeReg}} }
+
 func (c *checker) check(h *tar.Header) error {
 	refuse := func(format string, args ...any) error {
 		return &UnsafeError{h.Name, fmt.Sprintf(format, args...)}
@@ -144,7 +157,9 @@ func (c *checker) check(h *tar.Header) error {
 		return refuse("has an absolute name")
 	case name == "" || strings.ContainsAny(name, "\x00\\"):
 		return refuse("has a name that no file should have")
-	case path.Clean(name) != name || !fs.ValidPath(name) || name == ".":
+	case !utf8.ValidString(name):
+		return refuse("has a name that is not UTF-8")
+	case !fs.ValidPath(name) || name == ".":
 		return refuse("has a name with . or .. or // in it")
 	}
 	for parent := path.Dir(name); parent != "."; parent = path.Dir(parent) {
