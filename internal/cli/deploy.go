@@ -170,9 +170,7 @@ func (a *app) rollOut(ctx context.Context, cfg rollout.Config, asJSON bool) erro
 	shown.end()
 	if len(report.Instances) > 0 {
 		if asJSON {
-			if err := printJSON(a.stdout, report); err != nil {
-				return err
-			}
+			err = errors.Join(err, printJSON(a.stdout, report))
 		} else {
 			printReport(a.stdout, report)
 		}

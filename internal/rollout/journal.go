@@ -61,11 +61,13 @@ type log struct {
 	clock   Clock
 	name    string
 	version int64
+	// lost says that the journal is somebody else's by now: it is left alone.
+	lost bool
 	Journal
 }
 
-// openLog takes the cluster for this rollout. Of several that try at once one
-// succeeds; a journal that was abandoned is inherited with what it lists.
+// openLog takes the cluster for this rollout. Of several that try at once one at
+// most goes on; a journal that was abandoned is inherited with what it lists.
 func openLog(ctx context.Context, store Store, clock Clock, c fleet.Cluster, by string, release fleet.Release) (*log, error) {
 	l := &log{store: store, clock: clock, name: JournalName(c), Journal: Journal{By: by, Release: release}}
 	l.Out, l.Minimums = map[string]string{}, map[string]int{}
@@ -93,6 +95,9 @@ func openLog(ctx context.Context, store Store, clock Clock, c fleet.Cluster, by 
 // write also prolongs the lease. A version that does not follow the last one
 // is somebody else's.
 func (l *log) write(ctx context.Context, create bool) error {
+	if l.lost {
+		return l.errLost()
+	}
 	l.Until = l.clock.Now().Add(lease).UTC().Truncate(time.Second)
 	document, err := json.Marshal(l.Journal)
 	if err != nil {
@@ -103,10 +108,15 @@ func (l *log) write(ctx context.Context, create bool) error {
 		return err
 	}
 	if !create && version != l.version+1 {
-		return fmt.Errorf("somebody else has started to deploy to the same cluster (parameter %s); this deploy stops", l.name)
+		l.lost = true
+		return l.errLost()
 	}
 	l.version = version
 	return nil
+}
+
+func (l *log) errLost() error {
+	return fmt.Errorf("somebody else has started to deploy to the same cluster (parameter %s); this deploy stops", l.name)
 }
 
 // keep prolongs the lease when half of it is over.
@@ -119,6 +129,9 @@ func (l *log) keep(ctx context.Context) error {
 
 // close removes the journal, unless it still lists something to undo.
 func (l *log) close(ctx context.Context) error {
+	if l.lost {
+		return nil // said when it was found out
+	}
 	if len(l.Out) > 0 || len(l.Minimums) > 0 {
 		l.Until = time.Time{} // the next one need not wait
 		document, err := json.Marshal(l.Journal)
