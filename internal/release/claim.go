@@ -46,9 +46,9 @@ type claim struct {
 // take claims the next version for an archive.
 func (l *Ledger) take(ctx context.Context, info archive.Info) (claim, error) {
 	id := l.newID()
-	var b backoff
+	b := backoff{ledger: l}
 	for {
-		start := time.Now()
+		b.start()
 		next, err := l.next(ctx)
 		if err != nil {
 			return claim{}, err
@@ -58,7 +58,7 @@ func (l *Ledger) take(ctx context.Context, info archive.Info) (claim, error) {
 		if !errors.Is(err, errRefused) {
 			return c, err
 		}
-		if err := b.wait(ctx, time.Since(start)); err != nil {
+		if err := b.wait(ctx); err != nil {
 			return claim{}, err
 		}
 	}
@@ -105,9 +105,21 @@ func (l *Ledger) resume(ctx context.Context, cfg PublishConfig, info archive.Inf
 
 func (l *Ledger) readClaim(ctx context.Context, version int) (claim, error) {
 	var c claim
-	o, err := l.store.getJSON(ctx, l.numbered(claimsDir, version), &c)
+	key := l.numbered(claimsDir, version)
+	o, err := l.store.getJSON(ctx, key, &c)
+	if err == nil && c.Version != version {
+		err = &DamagedError{fmt.Errorf("s3://%s/%s is the claim of version %d: it was copied there or tampered with", l.store.bucket, key, c.Version)}
+	}
 	c.etag, c.modified = o.etag, o.modified
 	return c, err
+}
+
+// decided is the manifest that a committed claim holds.
+func (l *Ledger) decided(c claim) (Manifest, error) {
+	if c.Manifest == nil {
+		return Manifest{}, &DamagedError{fmt.Errorf("s3://%s/%s is committed and holds no manifest", l.store.bucket, l.numbered(claimsDir, c.Version))}
+	}
+	return *c.Manifest, nil
 }
 
 // update replaces a claim unless somebody else has: then errRefused.

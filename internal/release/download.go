@@ -73,7 +73,7 @@ func (d *download) Read(p []byte) (int, error) {
 		if d.stalls++; d.stalls > maxStalls {
 			return 0, fmt.Errorf("read s3://%s/%s: broke off %d times at byte %d: %w", d.store.bucket, d.key, d.stalls, d.offset, err)
 		}
-		if err := errors.Join(d.Close(), sleep(d.ctx, stallPause<<(d.stalls-1))); err != nil {
+		if err := errors.Join(d.Close(), d.store.sleep(d.ctx, stallPause<<(d.stalls-1))); err != nil {
 			return 0, err
 		}
 		if err := d.open(); err != nil {
@@ -92,7 +92,7 @@ type CorruptError struct {
 }
 
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("the archive of %s %d cannot be trusted: %v", e.Artifact, e.Version, e.Err)
+	return fmt.Sprintf("the archive of %s %d cannot be trusted: %v; use another version, or publish the build anew", e.Artifact, e.Version, e.Err)
 }
 
 func (e *CorruptError) Unwrap() error { return e.Err }

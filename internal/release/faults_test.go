@@ -267,7 +267,7 @@ func TestPublishGivesUpAndResumes(t *testing.T) {
 	if !errors.As(err, &unfinished) || unfinished.Version != 1 {
 		t.Fatalf("got %v, want an UnfinishedError of version 1", err)
 	}
-	for _, want := range []string{"ExpiredToken", "4442587FB7D0A2F9", "finish it with: tandem release publish --artifact obelix --resume 1 /"} {
+	for _, want := range []string{"ExpiredToken", "4442587FB7D0A2F9", "version 1 is not complete, and no pointer names it"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q does not contain %q", err, want)
 		}

@@ -11,6 +11,8 @@ import (
 	mathrand "math/rand/v2"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/tandem-iac/tandem/internal/pause"
 )
 
 // Config configures New.
@@ -27,6 +29,12 @@ type Config struct {
 	Now func() time.Time
 	// NewID returns a string that was never returned before. Nil: random.
 	NewID func() string
+	// Sleep waits, and returns early with ctx's cause when ctx ends. Nil:
+	// pause.For.
+	Sleep func(ctx context.Context, d time.Duration) error
+	// Spread returns a random duration from 0 to below its argument, by which
+	// writers that have collided part. Nil: math/rand.
+	Spread func(time.Duration) time.Duration
 }
 
 // Ledger is the releases of one artifact in one environment. Any number of
@@ -38,25 +46,37 @@ type Ledger struct {
 	by          string
 	now         func() time.Time
 	newID       func() string
+	spread      func(time.Duration) time.Duration
 }
 
 // New returns the ledger of an artifact. It does not speak to S3.
 func New(cfg Config) *Ledger {
-	l := &Ledger{
-		store:       store{client: cfg.Client, bucket: cfg.Bucket},
+	cfg = cfg.withDefaults()
+	return &Ledger{
+		store:       store{client: cfg.Client, bucket: cfg.Bucket, sleep: cfg.Sleep},
 		artifact:    cfg.Artifact,
 		environment: cfg.Environment,
 		by:          cfg.By,
 		now:         cfg.Now,
 		newID:       cfg.NewID,
+		spread:      cfg.Spread,
 	}
-	if l.now == nil {
-		l.now = time.Now
+}
+
+func (c Config) withDefaults() Config {
+	if c.Now == nil {
+		c.Now = time.Now
 	}
-	if l.newID == nil {
-		l.newID = rand.Text
+	if c.NewID == nil {
+		c.NewID = rand.Text
 	}
-	return l
+	if c.Sleep == nil {
+		c.Sleep = pause.For
+	}
+	if c.Spread == nil {
+		c.Spread = mathrand.N[time.Duration]
+	}
+	return c
 }
 
 const (
@@ -99,27 +119,25 @@ func numberOf(key, prefix, ext string) (n int, ok bool) {
 // backoff spreads writers that have collided. The time that the attempt took
 // tells how busy S3 is with the others; to try again much sooner is to collide
 // again.
-type backoff struct{ window time.Duration }
+type backoff struct {
+	ledger  *Ledger
+	window  time.Duration
+	started time.Time
+}
 
 const (
 	leastWindow = 10 * time.Millisecond
 	mostWindow  = 3 * time.Second
 )
 
-func (b *backoff) wait(ctx context.Context, took time.Duration) error {
-	b.window = min(max(leastWindow, 2*took, b.window*3/2), mostWindow)
-	return sleep(ctx, mathrand.N(b.window))
-}
+// start notes when an attempt begins.
+func (b *backoff) start() { b.started = b.ledger.now() }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+// wait waits for the next attempt after one that has collided.
+func (b *backoff) wait(ctx context.Context) error {
+	took := b.ledger.now().Sub(b.started)
+	b.window = min(max(leastWindow, 2*took, b.window*3/2), mostWindow)
+	return b.ledger.store.sleep(ctx, b.ledger.spread(b.window))
 }
 
 // TagName is the git tag that follows the stable version unless another one

@@ -100,14 +100,22 @@ func notMoved(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %s was not moved", context.Cause(ctx), Stable)
 }
 
-// Rollback makes the version stable that was so before the present one.
+// Rollback makes the version stable that was so before the present one. It
+// fails as Promote does, and with a *StrayError where latest-stable is not
+// what the history says.
 func (l *Ledger) Rollback(ctx context.Context, cfg PromoteConfig) (Promotion, error) {
 	r, err := l.record(ctx)
 	if err != nil {
 		return Promotion{}, notMoved(ctx, err)
 	}
-	number, ok := r.previous()
-	if !ok {
+	if err := l.checkStray(ctx, r.stable); err != nil {
+		return Promotion{}, notMoved(ctx, err)
+	}
+	number, err := r.previous(ctx)
+	if err != nil {
+		return Promotion{}, notMoved(ctx, err)
+	}
+	if number == 0 {
 		return Promotion{}, check.InputErrorf("there is no stable version of %s before %s to go back to: see 'tandem release history'",
 			l.artifact, versionOrNone(r.stable.Version))
 	}
@@ -128,7 +136,7 @@ func (l *Ledger) latest(ctx context.Context) (int, error) {
 	return p.Version, err
 }
 
-func (l *Ledger) promote(ctx context.Context, r record, number int, action string, cfg PromoteConfig) (Promotion, error) {
+func (l *Ledger) promote(ctx context.Context, r *record, number int, action string, cfg PromoteConfig) (Promotion, error) {
 	m, err := l.manifest(ctx, number)
 	if err == nil {
 		err = l.verify(ctx, m)
@@ -164,11 +172,11 @@ func (l *Ledger) promote(ctx context.Context, r record, number int, action strin
 }
 
 // moveStable announces the change and carries it out.
-func (l *Ledger) moveStable(ctx context.Context, r record, m Manifest, action string) error {
+func (l *Ledger) moveStable(ctx context.Context, r *record, m Manifest, action string) error {
 	change, err := l.announce(ctx, Change{
-		Previous: r.stable.Change, Action: action, From: r.stable.Version,
+		Previous: r.head(), Action: action, From: r.stable.Version,
 		Version: m.Version, Commit: m.Commit, SHA256: m.SHA256, By: l.by, At: l.now().UTC(),
-	}, r.last)
+	}, r.last())
 	if err != nil {
 		return notMoved(ctx, err)
 	}

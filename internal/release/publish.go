@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"strconv"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,42 +23,53 @@ type PublishConfig struct {
 	// becomes a new version.
 	Resume int
 	// PartSize is the size, in bytes, of the parts that are sent on their own,
-	// from 5 MiB (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
-	// Zero: 8 MiB, or more where that would make too many of them.
+	// 5 MiB to 5 GiB (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
+	// Zero: 8 MiB. Where that would make more than 10,000 parts, they are larger.
 	PartSize int64
-	// Workers is how many parts are under way at once. Zero: 8.
+	// Workers is how many parts are under way at once, from 1. Zero: 8.
 	Workers int
 	// Progress is told how many bytes S3 has, from several goroutines at once.
 	// Nil: nobody asks.
 	Progress func(done, total int64)
 }
 
+func (c PublishConfig) withDefaults() PublishConfig {
+	if c.PartSize == 0 {
+		c.PartSize = defaultPartSize
+	}
+	if c.Workers == 0 {
+		c.Workers = defaultWorkers
+	}
+	if c.Progress == nil {
+		c.Progress = func(int64, int64) {}
+	}
+	return c
+}
+
+// Validate returns every fault as check.Errors.
+func (c PublishConfig) Validate() error {
+	c = c.withDefaults()
+	var faults check.Errors
+	faults.Require(c.File != "", "File", c.File, "the name of an archive")
+	faults.Require(c.Resume >= 0, "Resume", strconv.Itoa(c.Resume), "a version from 1, or 0 for a new one")
+	faults.Require(c.PartSize >= minPartSize && c.PartSize <= maxPartSize, "PartSize", strconv.FormatInt(c.PartSize, 10),
+		fmt.Sprintf("%d..%d bytes, which S3 takes", minPartSize, int64(maxPartSize)))
+	faults.Require(c.Workers >= 1, "Workers", strconv.Itoa(c.Workers), "1 or more")
+	return faults.Err()
+}
+
 // UnfinishedError is a publication that stopped after it had a version.
 type UnfinishedError struct {
 	// Version can be given to PublishConfig.Resume.
 	Version int
-	// Artifact and File are what was being published.
-	Artifact, File string
-	Err            error
+	Err     error
 }
 
 func (e *UnfinishedError) Error() string {
-	return fmt.Sprintf("version %d is not complete, and no pointer names it: %v; finish it with: tandem release publish --artifact %s --resume %d %s",
-		e.Version, e.Err, e.Artifact, e.Version, shellWord(e.File))
+	return fmt.Sprintf("version %d is not complete, and no pointer names it: %v", e.Version, e.Err)
 }
 
 func (e *UnfinishedError) Unwrap() error { return e.Err }
-
-// shellWord quotes a file name for a shell, where it has to be.
-func shellWord(name string) string {
-	plain := func(r rune) bool {
-		return strings.ContainsRune("/._-+=:@%,", r) || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
-	}
-	if strings.IndexFunc(name, func(r rune) bool { return !plain(r) }) < 0 {
-		return name
-	}
-	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
-}
 
 // foreignTries is how many versions are tried whose archive is there already
 // though nobody had claimed it.
@@ -67,8 +78,13 @@ const foreignTries = 3
 // Publish makes an archive the next version. When it returns without error
 // the version is complete and latest names it or a later one. If it fails
 // after it has claimed a version, the error is an *UnfinishedError, or a
-// *LostError where the version is not its own any more.
+// *LostError where the version is not its own any more. A config or a file
+// that cannot be published is check.Errors or a check.InputError.
 func (l *Ledger) Publish(ctx context.Context, cfg PublishConfig) (m Manifest, err error) {
+	if err := cfg.Validate(); err != nil {
+		return Manifest{}, err
+	}
+	cfg = cfg.withDefaults()
 	file, err := archive.Open(cfg.File)
 	if err != nil {
 		return Manifest{}, check.InputError{Err: err}
@@ -78,31 +94,36 @@ func (l *Ledger) Publish(ctx context.Context, cfg PublishConfig) (m Manifest, er
 		return Manifest{}, check.InputErrorf("%s is version %d already: promote that, or build anew", cfg.File, file.Info.Version)
 	}
 	for range foreignTries {
-		var c claim
-		if cfg.Resume != 0 {
-			c, err = l.resume(ctx, cfg, file.Info)
-		} else {
-			c, err = l.take(ctx, file.Info)
+		m, err = l.publish(ctx, file, cfg)
+		if !errors.Is(err, errForeign) || cfg.Resume != 0 {
+			return m, err
 		}
-		if err != nil {
-			return Manifest{}, err
-		}
-		m, err = l.finish(ctx, c, file, cfg)
-		var lost *LostError
-		switch {
-		case err == nil:
-			return m, nil
-		case errors.Is(err, errForeign) && cfg.Resume == 0:
-			continue
-		case errors.Is(err, errForeign) || errors.As(err, &lost):
-			return Manifest{}, err
-		}
-		if ctx.Err() != nil {
-			err = context.Cause(ctx) // rather than which request it ended
-		}
-		return Manifest{}, &UnfinishedError{Version: c.Version, Artifact: l.artifact, File: cfg.File, Err: err}
 	}
 	return Manifest{}, fmt.Errorf("s3://%s/%s: something else writes archives there: %w", l.store.bucket, l.prefix(), err)
+}
+
+// publish claims one version, or takes over the one to be resumed, and
+// finishes it.
+func (l *Ledger) publish(ctx context.Context, file *archive.File, cfg PublishConfig) (Manifest, error) {
+	claimed := l.take
+	if cfg.Resume != 0 {
+		claimed = func(ctx context.Context, info archive.Info) (claim, error) { return l.resume(ctx, cfg, info) }
+	}
+	c, err := claimed(ctx, file.Info)
+	if err != nil {
+		return Manifest{}, err
+	}
+	m, err := l.finish(ctx, c, file, cfg)
+	var lost *LostError
+	switch {
+	case err == nil:
+		return m, nil
+	case errors.Is(err, errForeign) || errors.As(err, &lost):
+		return Manifest{}, err
+	case ctx.Err() != nil:
+		err = context.Cause(ctx) // rather than which request it ended
+	}
+	return Manifest{}, &UnfinishedError{Version: c.Version, Err: err}
 }
 
 // finish does the steps after the claim; those that a claim has behind it
@@ -121,7 +142,11 @@ func (l *Ledger) finish(ctx context.Context, c claim, file *archive.File, cfg Pu
 			return Manifest{}, err
 		}
 	}
-	return *c.Manifest, l.complete(ctx, *c.Manifest)
+	m, err := l.decided(c)
+	if err != nil {
+		return Manifest{}, err
+	}
+	return m, l.complete(ctx, m)
 }
 
 // complete makes a committed version visible.

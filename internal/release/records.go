@@ -45,11 +45,11 @@ func (e *DamagedError) Unwrap() error { return e.Err }
 // would let another archive pass.
 func (m Manifest) check(l *Ledger, version int) error {
 	if m.Artifact != l.artifact || m.Environment != l.environment || m.Version != version {
-		return &DamagedError{fmt.Errorf("the manifest of %s %d is that of %s %d for %s: it was copied there or tampered with",
+		return &DamagedError{fmt.Errorf("the manifest of %s %d is that of %s %d for %s: it was copied there or tampered with; use another version, or publish the build anew",
 			l.artifact, version, m.Artifact, m.Version, m.Environment)}
 	}
 	if len(m.SHA256) != 64 || m.Size <= 0 {
-		return &DamagedError{fmt.Errorf("the manifest of %s %d names no archive", l.artifact, version)}
+		return &DamagedError{fmt.Errorf("the manifest of %s %d names no archive: use another version, or publish the build anew", l.artifact, version)}
 	}
 	return nil
 }
@@ -120,14 +120,23 @@ func (l *Ledger) pointer(ctx context.Context, name string) (Pointer, error) {
 	values := archive.ParseLines(string(o.body))
 	p := Pointer{Commit: values["GIT_COMMIT"], Branch: values["GIT_BRANCH"], SHA256: values["SHA256"], etag: o.etag}
 	if p.Version, err = strconv.Atoi(values["VERSION"]); err != nil || p.Version < 1 {
-		return Pointer{}, fmt.Errorf("s3://%s/%s has VERSION %q, want a number from 1", l.store.bucket, l.key(name), values["VERSION"])
+		return Pointer{}, l.damagedPointer(name, "VERSION", values["VERSION"])
 	}
 	if text := values["CHANGE"]; text != "" {
 		if p.Change, err = strconv.Atoi(text); err != nil || p.Change < 0 {
-			return Pointer{}, fmt.Errorf("s3://%s/%s has CHANGE %q, want a number from 1", l.store.bucket, l.key(name), text)
+			return Pointer{}, l.damagedPointer(name, "CHANGE", text)
 		}
 	}
 	return p, nil
+}
+
+func (l *Ledger) damagedPointer(name, key, value string) error {
+	at := fmt.Sprintf("s3://%s/%s", l.store.bucket, l.key(name))
+	again := "promote"
+	if name == latestName {
+		again = "publish"
+	}
+	return &DamagedError{fmt.Errorf("%s has %s %q, want a number from 1: put its former content back, or delete it with 'aws s3 rm %s' and %s again", at, key, value, at, again)}
 }
 
 // move points name at m, unless somebody has moved it since old was read:
@@ -140,9 +149,9 @@ func (l *Ledger) move(ctx context.Context, name string, old Pointer, m Manifest,
 
 // advance moves latest up to m; it never moves it down.
 func (l *Ledger) advance(ctx context.Context, m Manifest) error {
-	var b backoff
+	b := backoff{ledger: l}
 	for {
-		start := time.Now()
+		b.start()
 		latest, err := l.pointer(ctx, latestName)
 		if err != nil || latest.Version >= m.Version {
 			return err
@@ -151,7 +160,7 @@ func (l *Ledger) advance(ctx context.Context, m Manifest) error {
 		if !errors.Is(err, errRefused) {
 			return err
 		}
-		if err := b.wait(ctx, time.Since(start)); err != nil {
+		if err := b.wait(ctx); err != nil {
 			return err
 		}
 	}

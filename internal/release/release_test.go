@@ -172,10 +172,15 @@ func (f *fixture) object(name string) []byte {
 
 func (f *fixture) write(name string, data []byte) {
 	f.t.Helper()
-	key := f.key(name)
-	if _, err := f.client.PutObject(f.t.Context(), &s3.PutObjectInput{Bucket: &f.bucket, Key: &key, Body: bytes.NewReader(data)}); err != nil {
+	if err := f.put(name, data); err != nil {
 		f.t.Fatal(err)
 	}
+}
+
+func (f *fixture) put(name string, data []byte) error {
+	key := f.key(name)
+	_, err := f.client.PutObject(f.t.Context(), &s3.PutObjectInput{Bucket: &f.bucket, Key: &key, Body: bytes.NewReader(data)})
+	return err
 }
 
 func (f *fixture) remove(name string) {

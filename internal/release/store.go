@@ -32,7 +32,8 @@ const (
 	stallPause = 50 * time.Millisecond
 )
 
-// maxRecord bounds claims, manifests, pointers and changes.
+// maxRecord bounds claims, manifests, pointers and changes, in bytes; tandem
+// writes a few hundred.
 const maxRecord = 1 << 20
 
 // store is a bucket of small objects that are written on conditions. Large
@@ -40,6 +41,7 @@ const maxRecord = 1 << 20
 type store struct {
 	client *s3.Client
 	bucket string
+	sleep  func(ctx context.Context, d time.Duration) error
 }
 
 type object struct {
@@ -57,8 +59,11 @@ func (s store) get(ctx context.Context, key string) (object, error) {
 		} else if err != nil {
 			return object{}, err
 		}
-		body, err := io.ReadAll(io.LimitReader(out.Body, maxRecord))
+		body, err := io.ReadAll(io.LimitReader(out.Body, maxRecord+1))
 		err = errors.Join(err, out.Body.Close())
+		if len(body) > maxRecord {
+			return object{}, &DamagedError{fmt.Errorf("s3://%s/%s has more than %d bytes, which nothing has that tandem writes there", s.bucket, key, maxRecord)}
+		}
 		if err == nil {
 			return object{body: body, etag: aws.ToString(out.ETag), modified: aws.ToTime(out.LastModified)}, nil
 		}
@@ -66,7 +71,7 @@ func (s store) get(ctx context.Context, key string) (object, error) {
 		if attempt == maxStalls {
 			return object{}, fmt.Errorf("read s3://%s/%s: %w", s.bucket, key, err)
 		}
-		if err := sleep(ctx, stallPause<<attempt); err != nil {
+		if err := s.sleep(ctx, stallPause<<attempt); err != nil {
 			return object{}, err
 		}
 	}

@@ -24,8 +24,10 @@ import (
 const (
 	defaultPartSize = 8 << 20
 	defaultWorkers  = 8
-	// maxParts is S3's limit: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-	maxParts = 10_000
+	// S3's limits: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+	minPartSize = 5 << 20
+	maxPartSize = 5 << 30
+	maxParts    = 10_000
 	// claimMetadata is the metadata of an archive that names the claim it was
 	// uploaded under.
 	claimMetadata = "tandem-claim"
@@ -49,20 +51,10 @@ type upload struct {
 }
 
 func newUpload(l *Ledger, c claim, cfg PublishConfig) *upload {
-	u := &upload{
+	return &upload{
 		store: l.store, key: l.archiveKey(c.Version), id: c.ID, resume: cfg.Resume != 0,
 		partSize: cfg.PartSize, workers: cfg.Workers, progress: cfg.Progress,
 	}
-	if u.partSize == 0 {
-		u.partSize = defaultPartSize
-	}
-	if u.workers == 0 {
-		u.workers = defaultWorkers
-	}
-	if u.progress == nil {
-		u.progress = func(int64, int64) {}
-	}
-	return u
 }
 
 // run creates the object. Whatever is under its key already is either what
@@ -70,9 +62,7 @@ func newUpload(l *Ledger, c claim, cfg PublishConfig) *upload {
 func (u *upload) run(ctx context.Context) error {
 	u.progress(0, u.size)
 	if u.resume {
-		if err := u.own(ctx); err == nil || errors.Is(err, errForeign) {
-			return err
-		} else if !errors.Is(err, errNotFound) {
+		if err := u.own(ctx); !errors.Is(err, errNotFound) {
 			return err
 		}
 	}
@@ -232,7 +222,7 @@ func (u *upload) begin(ctx context.Context) (uploadID string, have map[int32]typ
 			newest := slices.MaxFunc(uploads, func(a, b types.MultipartUpload) int {
 				return aws.ToTime(a.Initiated).Compare(aws.ToTime(b.Initiated))
 			})
-			have, err := u.received(ctx, *newest.UploadId)
+			have, err := u.store.parts(ctx, u.key, *newest.UploadId)
 			return *newest.UploadId, have, err
 		}
 	}
@@ -246,10 +236,10 @@ func (u *upload) begin(ctx context.Context) (uploadID string, have map[int32]typ
 	return aws.ToString(out.UploadId), nil, nil
 }
 
-// received lists the parts that S3 has.
-func (u *upload) received(ctx context.Context, uploadID string) (map[int32]types.Part, error) {
+// parts lists the parts that S3 has of a multipart upload, by number.
+func (s store) parts(ctx context.Context, key, uploadID string) (map[int32]types.Part, error) {
 	have := map[int32]types.Part{}
-	pages := s3.NewListPartsPaginator(u.store.client, &s3.ListPartsInput{Bucket: &u.store.bucket, Key: &u.key, UploadId: &uploadID})
+	pages := s3.NewListPartsPaginator(s.client, &s3.ListPartsInput{Bucket: &s.bucket, Key: &key, UploadId: &uploadID})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
