@@ -1,12 +1,14 @@
 package instance
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/needs"
 )
 
@@ -54,6 +56,25 @@ func TestUserDataEscapesWhatIsNoValue(t *testing.T) {
 	}
 	if !strings.Contains(script, "s3://${bucket}/") || !strings.Contains(script, "$${PROXY:-none}") {
 		t.Errorf("values stay, text is escaped; got\n%s", script)
+	}
+}
+
+func TestUserDataRefuses(t *testing.T) {
+	for want, spoil := range map[string]func(*UserDataConfig){
+		`Region is unset, want a value`:                                                func(c *UserDataConfig) { c.Region = "" },
+		`Bucket is "b'; reboot; '", want one line without quotes`:                      func(c *UserDataConfig) { c.Bucket = "b'; reboot; '" },
+		`SetupKey is "a\nb", want one line without quotes`:                             func(c *UserDataConfig) { c.SetupKey = "a\nb" },
+		`SetupSHA256 is "\"", want one line without quotes`:                            func(c *UserDataConfig) { c.SetupSHA256 = `"` },
+		`Settings.TANDEM_X is "1\r\nTANDEM_ENV", want one line without quotes`:         func(c *UserDataConfig) { c.Settings = []Setting{{"TANDEM_X", "1\r\nTANDEM_ENV"}} },
+		`Settings[0].Name is "TANDEM ENV", want letters, digits and _, no digit first`: func(c *UserDataConfig) { c.Settings = []Setting{{"TANDEM ENV", "1"}} },
+	} {
+		cfg := example()
+		spoil(&cfg)
+		_, err := UserData(cfg)
+		var faults check.Errors
+		if !errors.As(err, &faults) || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }
 

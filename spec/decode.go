@@ -1,11 +1,11 @@
 package spec
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 
@@ -173,16 +173,7 @@ func (d *decoder) decodeStruct(path string, node ast.Node, v reflect.Value) {
 // nearest suggests the key that was meant, or all there are.
 func nearest(key string, fields map[string]reflect.StructField) string {
 	names := sortedKeys(fields)
-	best, similarity := "", 0.5
-	for _, name := range names {
-		if s := levenshtein.Similarity(key, name, nil); s >= similarity && (best == "" || s > similarity) {
-			best, similarity = name, s
-		}
-	}
-	if best != "" {
-		return best
-	}
-	return "one of " + strings.Join(names, ", ")
+	return cmp.Or(check.Nearest(key, names), "one of "+strings.Join(names, ", "))
 }
 
 func (d *decoder) decodeMap(path string, node ast.Node, v reflect.Value, r rule) {

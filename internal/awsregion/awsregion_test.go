@@ -1,6 +1,9 @@
 package awsregion
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestRegions(t *testing.T) {
 	for _, test := range []struct{ region, partition, account, principal string }{
@@ -19,6 +22,18 @@ func TestRegions(t *testing.T) {
 		}
 		if got := EC2Principal(test.region); got != test.principal {
 			t.Errorf("%s: roles trust %s, want %s", test.region, got, test.principal)
+		}
+	}
+}
+
+func TestKnown(t *testing.T) {
+	known := Known()
+	if !slices.IsSorted(known) || len(slices.Compact(slices.Clone(known))) != len(known) {
+		t.Errorf("%v are not sorted, or not once each", known)
+	}
+	for region := range loadBalancerAccounts {
+		if !slices.Contains(known, region) {
+			t.Errorf("%s is missing", region)
 		}
 	}
 }

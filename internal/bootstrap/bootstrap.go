@@ -17,24 +17,42 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/tandem-iac/tandem/instance"
+	"github.com/tandem-iac/tandem/internal/check"
 )
 
-// MaxScript is the size, in bytes, above which a script is refused as a mistake.
+// MaxScript is the size, in bytes, above which a script is refused as a
+// mistake: 1 MiB.
 const MaxScript = 1 << 20
 
 // Script is a setup script in a bucket.
 type Script struct {
 	Bucket string `json:"bucket"`
+	// Key is the object's, SHA256 that of the script in hex.
 	Key    string `json:"setup_key"`
 	SHA256 string `json:"setup_sha256"`
 	// Created is false where the script was there already.
 	Created bool `json:"created"`
 }
 
+// Check returns a check.InputError for what could not run as a script or is
+// larger than MaxScript.
+func Check(script []byte) error {
+	switch {
+	case !bytes.HasPrefix(script, []byte("#!")):
+		return check.InputErrorf("it does not begin with #!, want a script that names its interpreter")
+	case len(script) > MaxScript:
+		return check.InputErrorf("it has %d bytes, want at most %d", len(script), MaxScript)
+	}
+	return nil
+}
+
 // Publish creates the script's object unless it is there, and reads it back:
 // a nil error means that instances will get these very bytes. It never
-// overwrites anything.
+// overwrites anything. It fails as Check does.
 func Publish(ctx context.Context, client *s3.Client, bucket string, script []byte) (Script, error) {
+	if err := Check(script); err != nil {
+		return Script{}, fmt.Errorf("the setup script: %w", err)
+	}
 	sum := sha256.Sum256(script)
 	s := Script{Bucket: bucket, SHA256: hex.EncodeToString(sum[:])}
 	s.Key = instance.SetupKey(s.SHA256)

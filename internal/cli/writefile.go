@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/tandem-iac/tandem/internal/check"
 )
 
 // writeFile puts data at path in one step: whoever reads sees the old file or
@@ -22,22 +24,9 @@ func writeFile(path string, data []byte) error {
 	}
 	err := replace(target, data, mode)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, cause(err))
+		return fmt.Errorf("write %s: %w", path, check.Cause(err))
 	}
 	return nil
-}
-
-// cause is err without the temporary file's name, which says nothing.
-func cause(err error) error {
-	var at *fs.PathError
-	var link *os.LinkError
-	switch {
-	case errors.As(err, &at):
-		return at.Err
-	case errors.As(err, &link):
-		return link.Err
-	}
-	return err
 }
 
 func replace(target string, data []byte, mode fs.FileMode) (err error) {

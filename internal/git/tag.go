@@ -1,6 +1,7 @@
 package git
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,9 +14,14 @@ type Tag struct {
 	Name string
 	// Remote is the remote's name or URL. Required.
 	Remote string
-	// old is what the remote's tag named when Prepare looked. Empty: no tag.
-	old string
+	// old is the object that the remote's tag named when Prepare looked, and
+	// commit the commit behind it. Empty: there was no tag.
+	old, commit string
 }
+
+// Commit is what the remote's tag was at when Prepare looked. Empty: there was
+// no tag, or Prepare has not looked.
+func (t Tag) Commit() string { return t.commit }
 
 // Prepare checks what can be checked before anything changes: that the commit
 // is in this repository and that the remote answers. It remembers what the
@@ -30,11 +36,18 @@ func (d Dir) Prepare(ctx context.Context, tag Tag, commit string) (Tag, error) {
 		}
 		return Tag{}, err
 	}
-	out, err := d.run(ctx, nil, "ls-remote", "--tags", tag.Remote, "refs/tags/"+tag.Name)
+	ref := "refs/tags/" + tag.Name
+	peeled := ref + "^{}" // what an annotated tag is about
+	out, err := d.run(ctx, nil, "ls-remote", "--tags", tag.Remote, ref, peeled)
 	if err != nil {
 		return Tag{}, atRemote(ctx, tag, err)
 	}
-	tag.old, _, _ = strings.Cut(out, "\t")
+	named := map[string]string{}
+	for line := range strings.Lines(out) {
+		object, name, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		named[name] = object
+	}
+	tag.old, tag.commit = named[ref], cmp.Or(named[peeled], named[ref])
 	return tag, nil
 }
 

@@ -106,30 +106,15 @@ func (l *Ledger) verify(ctx context.Context, m Manifest) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	r := &failing{r: d}
-	info, err := archive.Inspect(ctx, r, archive.Want{SHA256: m.SHA256, Version: m.Version})
+	info, err := archive.Inspect(ctx, d, archive.Want{SHA256: m.SHA256, Version: m.Version})
+	var invalid *archive.InvalidError
 	switch {
-	case r.err != nil:
-		return r.err
+	case errors.As(err, &invalid):
+		return &CorruptError{l.artifact, m.Version, invalid}
 	case err != nil:
-		return &CorruptError{l.artifact, m.Version, err}
+		return err
 	case info.Tree != m.Tree || info.Commit != m.Commit:
 		return &CorruptError{l.artifact, m.Version, errors.New("its RELEASE and its manifest disagree about the commit or the tree")}
 	}
 	return nil
-}
-
-// failing remembers the error of its reader, to tell a fault of the network
-// from one of what was read.
-type failing struct {
-	r   io.Reader
-	err error
-}
-
-func (f *failing) Read(p []byte) (int, error) {
-	n, err := f.r.Read(p)
-	if err != nil && err != io.EOF {
-		f.err = err
-	}
-	return n, err
 }

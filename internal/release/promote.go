@@ -27,6 +27,19 @@ type Promotion struct {
 	From int `json:"from"`
 	// Moved is false where the version was stable already.
 	Moved bool `json:"moved"`
+	// Tag is the tag that has followed. Nil: none was to.
+	Tag *TagMove `json:"tag,omitempty"`
+}
+
+// TagMove is a tag that was set and pushed.
+type TagMove struct {
+	// Name and Remote are those of the git.Tag.
+	Name   string `json:"name"`
+	Remote string `json:"remote"`
+	// From is the commit that the remote's tag was at. Empty: there was no tag.
+	From string `json:"from"`
+	// Commit is where it is now.
+	Commit string `json:"git_commit"`
 }
 
 // MovedError says that somebody else has moved latest-stable since it was
@@ -141,17 +154,12 @@ func (l *Ledger) promote(ctx context.Context, r *record, number int, action stri
 	if err == nil {
 		err = l.verify(ctx, m)
 	}
+	var tag git.Tag
+	if err == nil && cfg.Tag != nil {
+		tag, err = cfg.prepareTag(ctx, m)
+	}
 	if err != nil {
 		return Promotion{}, notMoved(ctx, err)
-	}
-	var tag git.Tag
-	if cfg.Tag != nil {
-		if m.Commit == "" {
-			return Promotion{}, check.InputErrorf("version %d was not built from a repository: promote it without a tag", number)
-		}
-		if tag, err = cfg.Repository.Prepare(ctx, *cfg.Tag, m.Commit); err != nil {
-			return Promotion{}, notMoved(ctx, err)
-		}
 	}
 	p := Promotion{Manifest: m, From: r.stable.Version, Moved: r.stable.Version != number || r.stable.SHA256 != m.SHA256}
 	if p.Moved {
@@ -159,16 +167,25 @@ func (l *Ledger) promote(ctx context.Context, r *record, number int, action stri
 			return Promotion{}, err
 		}
 	}
-	if cfg.Tag != nil {
-		message := fmt.Sprintf("%s %d is stable in %s", l.artifact, number, l.environment)
-		if m.Modified {
-			message += "\n\nIt was built from a modified work tree."
-		}
-		if err := cfg.Repository.Move(ctx, tag, m.Commit, message); err != nil {
-			return p, &TagError{number, err}
-		}
+	if cfg.Tag == nil {
+		return p, nil
 	}
+	message := fmt.Sprintf("%s %d is stable in %s", l.artifact, number, l.environment)
+	if m.Modified {
+		message += "\n\nIt was built from a modified work tree."
+	}
+	if err := cfg.Repository.Move(ctx, tag, m.Commit, message); err != nil {
+		return p, &TagError{number, err}
+	}
+	p.Tag = &TagMove{Name: tag.Name, Remote: tag.Remote, From: tag.Commit(), Commit: m.Commit}
 	return p, nil
+}
+
+func (c PromoteConfig) prepareTag(ctx context.Context, m Manifest) (git.Tag, error) {
+	if m.Commit == "" {
+		return git.Tag{}, check.InputErrorf("version %d was not built from a repository: promote it without a tag", m.Version)
+	}
+	return c.Repository.Prepare(ctx, *c.Tag, m.Commit)
 }
 
 // moveStable announces the change and carries it out.

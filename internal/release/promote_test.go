@@ -310,8 +310,8 @@ func TestPromoteMovesTheTag(t *testing.T) {
 		}
 	}
 	cfg := release.PromoteConfig{Version: "1", Repository: git.Dir(dir), Tag: &git.Tag{Name: "stable", Remote: "origin"}}
-	if _, err := f.Promote(t.Context(), cfg); err != nil {
-		t.Fatal(err)
+	if p, err := f.Promote(t.Context(), cfg); err != nil || *p.Tag != (release.TagMove{Name: "stable", Remote: "origin", Commit: commits[0]}) {
+		t.Fatalf("got %+v, %v", p.Tag, err)
 	}
 	if got := remote(); got != commits[0] {
 		t.Errorf("the remote's tag is at %s, want %s", got, commits[0])
@@ -328,8 +328,8 @@ func TestPromoteMovesTheTag(t *testing.T) {
 	if got := remote(); got != commits[1] {
 		t.Errorf("the remote's tag is at %s, want %s", got, commits[1])
 	}
-	if _, err := f.Rollback(t.Context(), cfg); err != nil {
-		t.Fatal(err)
+	if p, err := f.Rollback(t.Context(), cfg); err != nil || *p.Tag != (release.TagMove{Name: "stable", Remote: "origin", From: commits[1], Commit: commits[0]}) {
+		t.Fatalf("got %+v, %v", p.Tag, err)
 	}
 	if got := remote(); got != commits[0] {
 		t.Errorf("after the rollback the remote's tag is at %s, want %s", got, commits[0])

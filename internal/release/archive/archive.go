@@ -85,8 +85,8 @@ func ParseLines(text string) map[string]string {
 	return values
 }
 
-// ParseInfo reads the content of RELEASE.
-func ParseInfo(text string) (Info, error) {
+// parseInfo reads the content of RELEASE.
+func parseInfo(text string) (Info, error) {
 	values := ParseLines(text)
 	info := Info{
 		Commit:   values["GIT_COMMIT"],
@@ -246,6 +246,6 @@ func readInfo(r io.Reader) (Info, int64, error) {
 	if err != nil {
 		return Info{}, 0, errForeign
 	}
-	info, err := ParseInfo(string(text))
+	info, err := parseInfo(string(text))
 	return info, int64(len(prefix) + len(rest)), err
 }

@@ -39,14 +39,16 @@ type BuildConfig struct {
 	// Output is the archive to write; an old one is replaced, and nothing but
 	// a regular file is. Required.
 	Output string
-	// Branch overrides what the repository says.
+	// Branch overrides what the repository says. Empty: the repository's.
 	Branch string
 	// DetachedBranch is the branch where the repository has none checked out.
+	// Empty: none is recorded.
 	DetachedBranch string
 	// Epoch overrides the commit's time: SOURCE_DATE_EPOCH
 	// (https://reproducible-builds.org/specs/source-date-epoch/). Nil: unset.
 	Epoch *time.Time
-	// Progress is told how many bytes of the tree are packed. Nil: nobody asks.
+	// Progress is told how many bytes of the tree's files are packed, of how
+	// many. Nil: nobody asks.
 	Progress func(done, total int64)
 }
 
@@ -60,8 +62,9 @@ type Result struct {
 }
 
 // Build packs what git keeps of the given paths: no .git, nothing ignored.
-// A path named by itself is packed even if it is ignored. If Build fails,
-// Output is as it was.
+// A path named by itself is packed even if it is ignored. Paths or an output
+// that cannot be are a check.InputError, and so is a tree that Unpack would
+// refuse: see MaxEntries and MaxUnpacked. If Build fails, Output is as it was.
 func Build(ctx context.Context, cfg BuildConfig) (Result, error) {
 	if cfg.Dir == "" {
 		cfg.Dir = "."
@@ -102,7 +105,7 @@ func checkOutput(output string) error {
 	dir, err := os.Stat(filepath.Dir(output))
 	switch {
 	case err != nil:
-		return check.InputErrorf("%s cannot be written: %s: %w", output, filepath.Dir(output), reason(err))
+		return check.InputErrorf("%s cannot be written: %s: %w", output, filepath.Dir(output), check.Cause(err))
 	case !dir.IsDir():
 		return check.InputErrorf("%s cannot be written: %s is no directory", output, filepath.Dir(output))
 	}
@@ -111,7 +114,7 @@ func checkOutput(output string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return check.InputErrorf("%s cannot be written: %w", output, reason(err))
+		return check.InputErrorf("%s cannot be written: %w", output, check.Cause(err))
 	case old.IsDir():
 		return check.InputErrorf("%s is a directory, want the name of a file", output)
 	case !old.Mode().IsRegular():
@@ -135,23 +138,12 @@ func kind(mode fs.FileMode) string {
 	return "a special file"
 }
 
-// reason is err without the names of files, which may be temporary.
-func reason(err error) error {
-	var at *fs.PathError
-	var moved *os.LinkError
-	switch {
-	case errors.As(err, &at):
-		return at.Err
-	case errors.As(err, &moved):
-		return moved.Err
-	}
-	return err
-}
-
+// writeArchive writes a new file and puts it in the place of cfg.Output once
+// it is whole. It adds the tree's hash and the archive's size to result.
 func writeArchive(ctx context.Context, cfg BuildConfig, sources []source, result *Result) (err error) {
 	out, err := os.CreateTemp(filepath.Dir(cfg.Output), "."+filepath.Base(cfg.Output)+"-*")
 	if err != nil {
-		return check.InputErrorf("%s cannot be written: %w", cfg.Output, reason(err))
+		return check.InputErrorf("%s cannot be written: %w", cfg.Output, check.Cause(err))
 	}
 	closed := false
 	defer func() {
@@ -162,7 +154,26 @@ func writeArchive(ctx context.Context, cfg BuildConfig, sources []source, result
 			err = errors.Join(err, os.Remove(out.Name()))
 		}
 	}()
-	// The hash is known at the end only, but its length now: leave room.
+	if err := writeMembers(ctx, cfg, sources, result, out); err != nil {
+		return err
+	}
+	closed = true
+	if err := errors.Join(out.Chmod(0o644), out.Sync(), out.Close()); err != nil {
+		return fmt.Errorf("%s: %w", cfg.Output, check.Cause(err))
+	}
+	// Somebody may have put something else there meanwhile.
+	if err := checkOutput(cfg.Output); err != nil {
+		return err
+	}
+	if err := os.Rename(out.Name(), cfg.Output); err != nil {
+		return fmt.Errorf("%s: %w", cfg.Output, check.Cause(err))
+	}
+	return nil
+}
+
+// writeMembers writes both gzip members. The tree's hash is known at the end
+// only, but its length before: the first member gets its room and comes last.
+func writeMembers(ctx context.Context, cfg BuildConfig, sources []source, result *Result, out *os.File) error {
 	result.Tree = strings.Repeat("0", 2*sha256.Size)
 	room, err := result.member()
 	if err != nil {
@@ -187,17 +198,6 @@ func writeArchive(ctx context.Context, cfg BuildConfig, sources []source, result
 		return err
 	}
 	result.Size = stat.Size()
-	closed = true
-	if err := errors.Join(out.Chmod(0o644), out.Sync(), out.Close()); err != nil {
-		return fmt.Errorf("%s: %w", cfg.Output, reason(err))
-	}
-	// Somebody may have put something else there meanwhile.
-	if err := checkOutput(cfg.Output); err != nil {
-		return err
-	}
-	if err := os.Rename(out.Name(), cfg.Output); err != nil {
-		return fmt.Errorf("%s: %w", cfg.Output, reason(err))
-	}
 	return nil
 }
 

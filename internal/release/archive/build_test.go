@@ -370,7 +370,7 @@ func sum(data []byte) string {
 // craft is an archive with entries of the test's choice behind a true RELEASE.
 func craft(t *testing.T, entries ...tar.Header) []byte {
 	t.Helper()
-	var tree, out bytes.Buffer
+	var tree bytes.Buffer
 	w := tar.NewWriter(&tree)
 	for _, h := range entries {
 		if err := w.WriteHeader(&h); err != nil {
@@ -383,10 +383,16 @@ func craft(t *testing.T, entries ...tar.Header) []byte {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	text := archive.Info{Version: 1, Tree: sum(tree.Bytes())}.String()
-	out.Write(archive.InfoMember(t, text))
+	return seal(t, tree.Bytes())
+}
+
+// seal makes an archive of a tar stream.
+func seal(t *testing.T, tree []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	out.Write(archive.InfoMember(t, archive.Info{Version: 1, Tree: sum(tree)}.String()))
 	zip := gzip.NewWriter(&out)
-	if _, err := zip.Write(tree.Bytes()); err != nil {
+	if _, err := zip.Write(tree); err != nil {
 		t.Fatal(err)
 	}
 	if err := zip.Close(); err != nil {

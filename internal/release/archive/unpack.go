@@ -14,27 +14,18 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/tandem-iac/tandem/internal/check"
 )
 
-const (
-	// maxEntries and maxUnpacked stop an archive that was made to fill a disk.
-	maxEntries  = 1 << 20
-	maxUnpacked = 64 << 30
-)
+// InvalidError says that what was read is not the archive that is wanted, or
+// not one to be unpacked. Other errors are those of reading and writing.
+type InvalidError struct{ Err error }
 
-// UnsafeError is an archive entry that could do harm outside the directory
-// that it is unpacked into.
-type UnsafeError struct {
-	// Name is the entry's name, Reason what is wrong with it.
-	Name, Reason string
-}
-
-func (e *UnsafeError) Error() string { return fmt.Sprintf("entry %q %s", e.Name, e.Reason) }
+func (e *InvalidError) Error() string { return e.Err.Error() }
+func (e *InvalidError) Unwrap() error { return e.Err }
 
 // Want is what an archive has to be.
 type Want struct {
@@ -46,26 +37,54 @@ type Want struct {
 
 // Inspect reads a whole archive and writes nothing. It returns what the
 // archive says of itself if it is what is wanted, is complete, holds the tree
-// that it says and has no entry that Unpack would refuse.
+// that it says and has no entry that Unpack would refuse; else the error is an
+// *InvalidError, or that of r.
 func Inspect(ctx context.Context, r io.Reader, want Want) (Info, error) {
 	return inspect(ctx, r, want, func(*tar.Header, io.Reader) error { return nil })
 }
 
 func inspect(ctx context.Context, r io.Reader, want Want, visit func(*tar.Header, io.Reader) error) (Info, error) {
+	source := &failing{r: WithContext(ctx, r)}
 	whole := sha256.New()
-	in := bufio.NewReaderSize(io.TeeReader(WithContext(ctx, r), whole), 256<<10)
-	info, err := readTree(in, visit)
+	in := bufio.NewReaderSize(io.TeeReader(source, whole), 256<<10)
+	var visited error
+	info, err := readTree(in, func(h *tar.Header, content io.Reader) error {
+		visited = visit(h, content)
+		return visited
+	})
 	// A file that is not the wanted one is that first, whatever else is wrong.
-	if _, drained := io.Copy(io.Discard, in); drained != nil {
+	_, drained := io.Copy(io.Discard, in)
+	sum := hex.EncodeToString(whole.Sum(nil))
+	switch {
+	case source.err != nil:
+		return Info{}, source.err
+	case drained != nil:
 		return Info{}, drained
+	case want.SHA256 != "" && sum != want.SHA256:
+		return Info{}, &InvalidError{fmt.Errorf("its SHA-256 is %s, want %s: it is damaged or another file", sum, want.SHA256)}
+	case visited != nil:
+		return Info{}, visited
+	case err != nil:
+		return Info{}, &InvalidError{err}
+	case want.Version != 0 && info.Version != want.Version:
+		return Info{}, &InvalidError{fmt.Errorf("it is version %d, want %d", info.Version, want.Version)}
 	}
-	if sum := hex.EncodeToString(whole.Sum(nil)); want.SHA256 != "" && sum != want.SHA256 {
-		return Info{}, fmt.Errorf("its SHA-256 is %s, want %s: it is damaged or another file", sum, want.SHA256)
+	return info, nil
+}
+
+// failing remembers the error of its reader, to tell a fault of the network or
+// the disk from one of what was read.
+type failing struct {
+	r   io.Reader
+	err error
+}
+
+func (f *failing) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if err != nil && err != io.EOF {
+		f.err = err
 	}
-	if err == nil && want.Version != 0 && info.Version != want.Version {
-		err = fmt.Errorf("it is version %d, want %d", info.Version, want.Version)
-	}
-	return info, err
+	return n, err
 }
 
 func readTree(in *bufio.Reader, visit func(*tar.Header, io.Reader) error) (Info, error) {
@@ -138,98 +157,9 @@ func drain(r io.Reader, in *bufio.Reader) error {
 	}
 }
 
-// checker refuses entries that are unsafe alone or after those before them.
-type checker struct {
-	// kinds are the types of the entries so far, by clean name.
-	kinds map[string]byte
-	bytes int64
-}
-
-func newChecker() *checker { return &checker{kinds: map[string]byte{InfoName: tar.TypeReg}} }
-
-func (c *checker) check(h *tar.Header) error {
-	refuse := func(format string, args ...any) error {
-		return &UnsafeError{h.Name, fmt.Sprintf(format, args...)}
-	}
-	name := strings.TrimSuffix(h.Name, "/")
-	switch {
-	case strings.HasPrefix(name, "/"):
-		return refuse("has an absolute name")
-	case name == "" || strings.ContainsAny(name, "\x00\\"):
-		return refuse("has a name that no file should have")
-	case !utf8.ValidString(name):
-		return refuse("has a name that is not UTF-8")
-	case !fs.ValidPath(name) || name == ".":
-		return refuse("has a name with . or .. or // in it")
-	}
-	for parent := path.Dir(name); parent != "."; parent = path.Dir(parent) {
-		if kind, known := c.kinds[parent]; known && kind != tar.TypeDir {
-			return refuse("lies below %s, which is no directory", parent)
-		}
-	}
-	kind, known := c.kinds[name]
-	if known && (kind != tar.TypeDir || h.Typeflag != tar.TypeDir) {
-		return refuse("comes twice")
-	}
-	switch h.Typeflag {
-	case tar.TypeReg, tar.TypeDir:
-	case tar.TypeSymlink:
-		if err := checkLink(name, h.Linkname); err != nil {
-			return err
-		}
-	case tar.TypeLink:
-		if c.kinds[h.Linkname] != tar.TypeReg || h.Linkname == InfoName {
-			return refuse("is a hard link to %q, which is no file before it", h.Linkname)
-		}
-	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
-		return refuse("is a device or pipe")
-	default:
-		return refuse("has type %q, want a file, directory or link", h.Typeflag)
-	}
-	c.kinds[name] = h.Typeflag
-	if !known {
-		// What has entries below it is a directory, listed or not.
-		for parent := path.Dir(name); parent != "."; parent = path.Dir(parent) {
-			c.kinds[parent] = tar.TypeDir
-		}
-	}
-	c.bytes += h.Size
-	if len(c.kinds) > maxEntries || c.bytes > maxUnpacked {
-		return refuse("is beyond %d entries or %d bytes", maxEntries, int64(maxUnpacked))
-	}
-	return nil
-}
-
-// checkLink keeps a symbolic link within the tree. A target may climb only at
-// its beginning: after another link's name, .. leads where that link points,
-// and no look at names tells where that is.
-func checkLink(name, target string) error {
-	refuse := func(reason string) error {
-		return &UnsafeError{name, fmt.Sprintf("is a link to %q, %s", target, reason)}
-	}
-	if target == "" || strings.HasPrefix(target, "/") || strings.ContainsAny(target, "\x00\\") {
-		return refuse("want a path relative to it")
-	}
-	depth := strings.Count(name, "/")
-	climbing := true
-	for part := range strings.SplitSeq(target, "/") {
-		switch {
-		case part == "." || part == "":
-		case part != "..":
-			climbing = false
-		case !climbing:
-			return refuse("want .. only at its beginning")
-		default:
-			if depth--; depth < 0 {
-				return refuse("which is out of the tree")
-			}
-		}
-	}
-	return nil
-}
-
 // Unpack unpacks an archive into dir, which must not exist or be empty, after
-// Inspect has found nothing wrong with it. If it fails, dir is as it was.
+// Inspect has found nothing wrong with it. A dir that cannot be is a
+// check.InputError. If Unpack fails, dir is as it was.
 // RELEASE is unpacked too. Permissions are those of the archive, without
 // set-user-id and the like.
 func Unpack(ctx context.Context, f io.ReadSeeker, dir string, want Want) (info Info, err error) {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/tandem-iac/tandem/internal/release/archive"
 )
@@ -160,5 +161,44 @@ func TestUnpackRefusesDamage(t *testing.T) {
 				t.Errorf("got %v, want %q", err, test.text)
 			}
 		})
+	}
+}
+
+// What is too large is refused by its headers: nothing is read that would
+// have to be counted first.
+func TestUnpackLimits(t *testing.T) {
+	var tree bytes.Buffer
+	w := tar.NewWriter(&tree)
+	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "huge", Mode: 0o644, Size: archive.MaxUnpacked + 1}); err != nil {
+		t.Fatal(err)
+	}
+	err := refused(t, seal(t, tree.Bytes()), archive.Want{})
+	if want := `entry "huge" brings the files to 68719476737 bytes, want at most 68719476736`; err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	// RELEASE is the first of them.
+	if err := archive.CheckEntries(archive.MaxEntries - 1); err != nil {
+		t.Errorf("as many as there may be: %v", err)
+	}
+	err = archive.CheckEntries(archive.MaxEntries)
+	if want := `entry "f1048576" is one too many: want at most 1048576 files, directories and links`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// A fault of what is read is told from one of reading it.
+func TestInspectTellsFaults(t *testing.T) {
+	var invalid *archive.InvalidError
+	if _, err := archive.Inspect(t.Context(), strings.NewReader("x"), archive.Want{}); !errors.As(err, &invalid) {
+		t.Errorf("no archive: got %v, want an InvalidError", err)
+	}
+	broken := errors.New("disk on fire")
+	for name, r := range map[string]io.Reader{
+		"at once": iotest.ErrReader(broken),
+		"later":   io.MultiReader(bytes.NewReader(craft(t, tar.Header{Typeflag: tar.TypeReg, Name: "a", Size: 3})[:1100]), iotest.ErrReader(broken)),
+	} {
+		if _, err := archive.Inspect(t.Context(), r, archive.Want{SHA256: "x"}); !errors.Is(err, broken) || errors.As(err, &invalid) {
+			t.Errorf("%s: got %v, want the reader's error alone", name, err)
+		}
 	}
 }
