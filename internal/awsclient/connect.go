@@ -15,6 +15,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/tandem-iac/tandem/internal/check"
 )
@@ -26,6 +27,7 @@ const (
 	defaultAttempts = 10
 	defaultBackoff  = 20 * time.Second
 	defaultStall    = time.Minute
+	defaultPatience = 3 * time.Second
 )
 
 // Config configures Connect.
@@ -42,14 +44,17 @@ type Config struct {
 	// Stall ends a connection on which nothing has moved for so long; the
 	// request is then tried again. Zero: 1 min.
 	Stall time.Duration
+	// Notify is told in a line what is being tried again, and why, once that
+	// has gone on for Patience, and then every 30 s at most. It is called from
+	// several goroutines, one at a time. Nil: nobody is told.
+	Notify func(line string)
+	// Patience is how long requests are tried again in silence. Zero: 3 s.
+	Patience time.Duration
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
 }
 
-// Connect finds credentials where every AWS tool looks for them
-// (https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html)
-// and returns a configuration that outlasts broken and silent connections,
-// server errors and throttling. Without a region or credentials it is a
-// check.InputError.
-func Connect(ctx context.Context, c Config) (aws.Config, error) {
+func (c Config) withDefaults() Config {
 	if c.Attempts == 0 {
 		c.Attempts = defaultAttempts
 	}
@@ -59,15 +64,36 @@ func Connect(ctx context.Context, c Config) (aws.Config, error) {
 	if c.Stall == 0 {
 		c.Stall = defaultStall
 	}
+	if c.Notify == nil {
+		c.Notify = func(string) {}
+	}
+	if c.Patience == 0 {
+		c.Patience = defaultPatience
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// Connect finds credentials where every AWS tool looks for them
+// (https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html)
+// and returns a configuration that outlasts broken and silent connections,
+// server errors and throttling. Without a region or credentials it is a
+// check.InputError.
+func Connect(ctx context.Context, c Config) (aws.Config, error) {
+	c = c.withDefaults()
+	watch := &patience{notify: c.Notify, after: c.Patience, now: c.Now}
 	cfg, err := config.LoadDefaultConfig(ctx,
 		config.WithRegion(c.Region),
 		config.WithHTTPClient(c.httpClient()),
-		config.WithRetryer(c.retryer),
+		config.WithRetryer(func() aws.Retryer { return patientRetryer{c.retryer(), watch} }),
+		config.WithAPIOptions([]func(*middleware.Stack) error{nameAttempts}),
 		// The SDK's warnings would stand between the lines of a command.
 		config.WithLogger(logging.Nop{}),
 	)
 	if err != nil {
-		return aws.Config{}, check.InputError{Err: err} // a broken profile
+		return aws.Config{}, brokenProfile(err)
 	}
 	if cfg.Region == "" {
 		return aws.Config{}, check.InputErrorf("no AWS region: name one with --region, or set AWS_REGION")
@@ -81,6 +107,15 @@ func Connect(ctx context.Context, c Config) (aws.Config, error) {
 	return cfg, nil
 }
 
+// brokenProfile says what to do about the files that name credentials.
+func brokenProfile(err error) error {
+	var missing config.SharedConfigProfileNotExistError
+	if errors.As(err, &missing) {
+		return check.InputErrorf("there is no AWS profile %q: set AWS_PROFILE to one that 'aws configure list-profiles' names, or unset it", missing.Profile)
+	}
+	return check.InputErrorf("%w: mend ~/.aws/config and ~/.aws/credentials, or the files that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name", err)
+}
+
 func innermost(err error) error {
 	for {
 		next := errors.Unwrap(err)
@@ -91,7 +126,7 @@ func innermost(err error) error {
 	}
 }
 
-func (c Config) retryer() aws.Retryer {
+func (c Config) retryer() aws.RetryerV2 {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = c.Attempts
 		o.MaxBackoff = c.Backoff
