@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -66,24 +65,25 @@ command prints.`,
 // readScript refuses what could not run.
 func readScript(file string) ([]byte, error) {
 	script, err := os.ReadFile(file)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case !bytes.HasPrefix(script, []byte("#!")):
-		return nil, fmt.Errorf("%s does not begin with #!, want a script that names its interpreter", file)
-	case len(script) > bootstrap.MaxScript:
-		return nil, fmt.Errorf("%s has %d bytes, want at most %d", file, len(script), bootstrap.MaxScript)
+	}
+	if err := bootstrap.Check(script); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return script, nil
 }
 
 func (a *app) publishScript(ctx context.Context, at place, script []byte) (bootstrap.Script, error) {
+	if err := at.check(); err != nil {
+		return bootstrap.Script{}, err
+	}
 	if at.region == "" || at.bucket == "" {
 		if _, err := a.describe(ctx, &at); err != nil {
 			return bootstrap.Script{}, err
 		}
 	}
-	cfg, err := at.connect(ctx)
+	cfg, err := a.dial(ctx, &at)
 	if err != nil {
 		return bootstrap.Script{}, err
 	}

@@ -160,7 +160,7 @@ func target(ctx context.Context, cfg aws.Config, environment string, args []stri
 }
 
 func (a *app) rollOut(ctx context.Context, cfg rollout.Config, asJSON bool) error {
-	shown := newRolloutProgress(a.stderr)
+	shown := newRolloutProgress(a.screen)
 	cfg.Progress = shown.show
 	stop := context.AfterFunc(ctx, func() {
 		shown.say("interrupted: returning all instances to service; setups that run come to their end (again to leave at once)")

@@ -98,9 +98,5 @@ func displayName(file string) string {
 // summary is an environment in one line: "prod in eu-west-1, 1 cluster: web".
 func summary(env spec.Environment) string {
 	names := slices.Sorted(maps.Keys(env.Clusters))
-	noun := "clusters"
-	if len(names) == 1 {
-		noun = "cluster"
-	}
-	return fmt.Sprintf("%s in %s, %d %s: %s", env.Name, env.Region, len(names), noun, strings.Join(names, ", "))
+	return fmt.Sprintf("%s in %s, %s: %s", env.Name, env.Region, counted(len(names), "cluster"), strings.Join(names, ", "))
 }

@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/spf13/cobra"
 
 	"github.com/tandem-iac/tandem/internal/awsclient"
+	"github.com/tandem-iac/tandem/internal/awsregion"
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/spec"
 )
 
@@ -58,6 +61,9 @@ func (a *app) describe(ctx context.Context, p *place) (spec.Environment, error) 
 // connect is for commands that find clusters by their tags: a description
 // that nobody has named need not be there.
 func (a *app) connect(ctx context.Context, p *place) (aws.Config, error) {
+	if err := p.check(); err != nil {
+		return aws.Config{}, err
+	}
 	file := cmp.Or(p.file, fileArg(nil))
 	_, err := os.Stat(file)
 	if file != defaultFile || !errors.Is(err, fs.ErrNotExist) {
@@ -65,13 +71,45 @@ func (a *app) connect(ctx context.Context, p *place) (aws.Config, error) {
 			return aws.Config{}, err
 		}
 	}
-	return p.connect(ctx)
+	return a.dial(ctx, p)
 }
 
-func (p *place) connect(ctx context.Context) (aws.Config, error) {
-	cfg, err := awsclient.Connect(ctx, awsclient.Config{Region: p.region})
+// dial connects to the region of p, or to that which the environment names.
+func (a *app) dial(ctx context.Context, p *place) (aws.Config, error) {
+	cfg, err := awsclient.Connect(ctx, awsclient.Config{
+		Region: p.region,
+		Notify: func(line string) { fmt.Fprintf(a.screen, "tandem: %s\n", line) },
+	})
+	if err == nil && p.region == "" {
+		err = checkRegion("the region of AWS_REGION or the profile", cfg.Region)
+	}
 	p.region = cfg.Region
 	return cfg, err
+}
+
+// check refuses flags that would otherwise become part of a bucket's name. The
+// description may name a region that has opened since.
+func (p *place) check() error {
+	var faults check.Errors
+	if err := spec.ValidateIdentity(p.environment, awsregion.Known()[0]); p.environment != "" && errors.As(err, &faults) {
+		return inputError{err: fmt.Errorf("--environment is %q, want %s", p.environment, faults[0].Want)}
+	}
+	if p.region == "" {
+		return nil
+	}
+	return checkRegion("--region", p.region)
+}
+
+func checkRegion(what, region string) error {
+	known := awsregion.Known()
+	if slices.Contains(known, region) {
+		return nil
+	}
+	hint := ""
+	if near := check.Nearest(region, known); near != "" {
+		hint = ": did you mean " + near + "?"
+	}
+	return inputError{err: fmt.Errorf("%s is %q, want an AWS region such as ap-southeast-1%s", what, region, hint)}
 }
 
 // builds returns a client that reaches the bucket of builds. Where none was

@@ -57,6 +57,9 @@ func (f *releaseFlags) add(cmd *cobra.Command) {
 
 // ledger connects to the ledger that the flags and the description choose.
 func (a *app) ledger(ctx context.Context, f releaseFlags) (*release.Ledger, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
 	if f.artifact == "" || f.environment == "" || f.region == "" || f.bucket == "" {
 		env, err := a.describe(ctx, &f.place)
 		if err != nil {
@@ -66,7 +69,7 @@ func (a *app) ledger(ctx context.Context, f releaseFlags) (*release.Ledger, erro
 			return nil, inputError{err: err}
 		}
 	}
-	cfg, err := f.connect(ctx)
+	cfg, err := a.dial(ctx, &f.place)
 	if err != nil {
 		return nil, err
 	}

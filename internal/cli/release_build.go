@@ -57,8 +57,8 @@ $GIT_BRANCH or $GITHUB_REF_NAME.`,
 			if result.Modified {
 				modified = ", modified"
 			}
-			fmt.Fprintf(a.stdout, "%s: %d files, %s packed into %s, commit %s%s\n",
-				cfg.Output, result.Files, size(result.Unpacked), size(result.Size), cmp.Or(short(result.Commit), "none"), modified)
+			fmt.Fprintf(a.stdout, "%s: %s, %s packed into %s, commit %s%s\n",
+				cfg.Output, counted(result.Files, "file"), size(result.Unpacked), size(result.Size), cmp.Or(short(result.Commit), "none"), modified)
 			return nil
 		},
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -93,6 +92,9 @@ func newReleaseShowCommand(a *app) *cobra.Command {
 				return err
 			}
 			e, err := ledger.Show(cmd.Context(), args[0])
+			if err == nil && e.Stable {
+				err = a.remark(ledger.CheckStable(cmd.Context()))
+			}
 			if err != nil {
 				return err
 			}
@@ -132,13 +134,10 @@ func newReleaseHistoryCommand(a *app) *cobra.Command {
 				return err
 			}
 			changes, err := ledger.History(cmd.Context(), flags.limit)
-			if err != nil {
+			if err = a.remark(err); err != nil {
 				return err
 			}
 			if flags.asJSON {
-				if changes == nil {
-					changes = []release.Change{} // JSON would print nil as null
-				}
 				return printJSON(a.stdout, changes)
 			}
 			rows := make([][]any, len(changes))
@@ -155,6 +154,17 @@ func newReleaseHistoryCommand(a *app) *cobra.Command {
 	}
 	flags.add(cmd)
 	return cmd
+}
+
+// remark prints a *release.StrayError, which keeps nobody from looking, and
+// returns any other error.
+func (a *app) remark(err error) error {
+	var stray *release.StrayError
+	if !errors.As(err, &stray) {
+		return err
+	}
+	fmt.Fprintf(a.stderr, "tandem: note: %v\n", stray)
+	return nil
 }
 
 func pointers(e release.Entry) string {
@@ -174,28 +184,4 @@ func revision(m release.Manifest) string {
 		return short(m.Commit) + "+"
 	}
 	return short(m.Commit)
-}
-
-func short(commit string) string { return commit[:min(len(commit), 12)] }
-
-func when(t time.Time) string {
-	if t.IsZero() {
-		return "unknown"
-	}
-	return t.UTC().Format("2006-01-02 15:04 MST")
-}
-
-// size is a number of bytes for a person.
-func size(bytes int64) string {
-	units := []string{"B", "KiB", "MiB", "GiB"}
-	value := float64(bytes)
-	unit := 0
-	for value >= 1024 && unit < len(units)-1 {
-		value /= 1024
-		unit++
-	}
-	if unit == 0 {
-		return fmt.Sprintf("%d B", bytes)
-	}
-	return fmt.Sprintf("%.1f %s", value, units[unit])
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -30,7 +29,7 @@ remote; run it in a clone that has the commit.`,
 			if _, err := release.ParsePromotable(args[0]); err != nil {
 				return err
 			}
-			return flags.run(cmd.Context(), a, func(l *release.Ledger, cfg release.PromoteConfig) (release.Promotion, error) {
+			return flags.run(cmd, a, func(l *release.Ledger, cfg release.PromoteConfig) (release.Promotion, error) {
 				cfg.Version = args[0]
 				return l.Promote(cmd.Context(), cfg)
 			})
@@ -49,7 +48,7 @@ func newReleaseRollbackCommand(a *app) *cobra.Command {
 further back, not forth to the version that was just left. Machines that are
 running stay as they are.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return flags.run(cmd.Context(), a, func(l *release.Ledger, cfg release.PromoteConfig) (release.Promotion, error) {
+			return flags.run(cmd, a, func(l *release.Ledger, cfg release.PromoteConfig) (release.Promotion, error) {
 				return l.Rollback(cmd.Context(), cfg)
 			})
 		},
@@ -74,10 +73,13 @@ func (f *promoteFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
 }
 
-func (f *promoteFlags) run(ctx context.Context, a *app, promote func(*release.Ledger, release.PromoteConfig) (release.Promotion, error)) error {
-	if !f.git && f.tag != "" {
-		return inputError{err: fmt.Errorf("--tag has no effect without --git")}
+func (f *promoteFlags) run(cmd *cobra.Command, a *app, promote func(*release.Ledger, release.PromoteConfig) (release.Promotion, error)) error {
+	for _, name := range []string{"tag", "remote"} {
+		if cmd.Flags().Changed(name) && !f.git {
+			return inputError{err: fmt.Errorf("--%s has no effect without --git", name)}
+		}
 	}
+	ctx := cmd.Context()
 	ledger, err := a.ledger(ctx, f.releaseFlags)
 	if err != nil {
 		return err
@@ -94,6 +96,11 @@ func (f *promoteFlags) run(ctx context.Context, a *app, promote func(*release.Le
 	if f.asJSON {
 		return printJSON(a.stdout, p)
 	}
+	a.printPromotion(p)
+	return nil
+}
+
+func (a *app) printPromotion(p release.Promotion) {
 	switch {
 	case !p.Moved:
 		fmt.Fprintf(a.stdout, "%s %d is stable in %s already\n", p.Artifact, p.Version, p.Environment)
@@ -102,5 +109,14 @@ func (f *promoteFlags) run(ctx context.Context, a *app, promote func(*release.Le
 	default:
 		fmt.Fprintf(a.stdout, "%s %d is stable in %s, before it was %d\n", p.Artifact, p.Version, p.Environment, p.From)
 	}
-	return nil
+	if t := p.Tag; t != nil {
+		what := fmt.Sprintf("moved from %s to %s", short(t.From), short(t.Commit))
+		switch t.From {
+		case "":
+			what = "set at " + short(t.Commit)
+		case t.Commit:
+			what = "at " + short(t.Commit) + " already, was made anew"
+		}
+		fmt.Fprintf(a.stdout, "tag %s, %s, is pushed to %s\n", t.Name, what, t.Remote)
+	}
 }

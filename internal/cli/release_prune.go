@@ -41,7 +41,11 @@ with --dry-run first.`,
 			rows := make([][]any, len(pruned))
 			var total int64
 			for i, p := range pruned {
-				rows[i] = []any{p.Version, p.Reason, size(p.Size)}
+				held := "nothing"
+				if p.Size > 0 {
+					held = size(p.Size)
+				}
+				rows[i] = []any{p.Version, p.Reason, held}
 				total += p.Size
 			}
 			printTable(a.stdout, []string{"version", "reason", "size"}, rows)
@@ -49,7 +53,7 @@ with --dry-run first.`,
 			if cfg.DryRun {
 				verb = "to be deleted"
 			}
-			fmt.Fprintf(a.stdout, "%d versions, %s, %s\n", len(pruned), size(total), verb)
+			fmt.Fprintf(a.stdout, "%s, %s, %s\n", counted(len(pruned), "version"), size(total), verb)
 			return nil
 		},
 	}

@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"io"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -22,6 +25,12 @@ func TestReleaseScripts(t *testing.T) {
 	url := os.Getenv("AWS_ENDPOINT_URL")
 	// Errors of AWS end with an id that can be asked about.
 	refusing := mototest.NewProxy(t, url, mototest.Refuse("AccessDenied", 403))
+	noArchives := mototest.NewProxy(t, url, func(n int, r *http.Request) mototest.Fault {
+		if r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, ".tar.gz") {
+			return mototest.Refuse("AccessDenied", http.StatusForbidden)(n, r)
+		}
+		return mototest.Fault{}
+	})
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/release",
 		Deadline:            time.Now().Add(time.Minute),
@@ -32,6 +41,7 @@ func TestReleaseScripts(t *testing.T) {
 				env.Setenv(name, value)
 			}
 			env.Setenv("REFUSING", refusing.URL)
+			env.Setenv("REFUSING_ARCHIVES", noArchives.URL)
 			env.Setenv("USER", "alice")
 			for _, name := range []string{"GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"} {
 				env.Setenv(name, "Alice")
@@ -51,6 +61,30 @@ func TestReleaseScripts(t *testing.T) {
 		},
 	})
 }
+
+// TestWaitingIsExplained interrupts a command as soon as it says what it waits
+// for, and goes on with one line.
+func TestWaitingIsExplained(t *testing.T) {
+	busy := mototest.NewProxy(t, os.Getenv("AWS_ENDPOINT_URL"), func(int, *http.Request) mototest.Fault {
+		return mototest.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown"}
+	})
+	t.Setenv("AWS_ENDPOINT_URL", busy.URL)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	var stderr bytes.Buffer
+	code := run(ctx, strings.Fields("release list --artifact web --environment prod --region eu-west-1 --bucket builds"),
+		app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: writerFunc(func(p []byte) (int, error) {
+			cancel(errInterrupted)
+			return stderr.Write(p)
+		})})
+	first, rest, _ := strings.Cut(stderr.String(), "\n")
+	if !strings.HasPrefix(first, "tandem: still trying: S3 HeadBucket: ") || rest != "tandem: interrupted\n" || code != exitFailure {
+		t.Errorf("exit code is %d with %q, want %d with what is being tried, and that it was interrupted", code, stderr.String(), exitFailure)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func makeBucket(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {

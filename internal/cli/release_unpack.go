@@ -54,8 +54,8 @@ func addWant(cmd *cobra.Command, want *archive.Want) {
 	cmd.Flags().IntVar(&want.Version, "version", 0, "the version that it has to be; default: any")
 }
 
-// withArchive opens an archive and prints what do finds it to be. Its faults are named after it and, unlike
-// those of opening it, are not the user's.
+// withArchive opens an archive and prints what do finds it to be. A file that
+// is not the archive that is wanted is a fault of the input, as for publish.
 func (a *app) withArchive(path string, do func(*os.File) (archive.Info, error)) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -70,7 +70,11 @@ func (a *app) withArchive(path string, do func(*os.File) (archive.Info, error)) 
 		return errors.Join(err, f.Close())
 	}
 	var input check.InputError
-	if !errors.As(err, &input) && !errors.Is(err, context.Canceled) {
+	var invalid *archive.InvalidError
+	switch {
+	case errors.As(err, &invalid):
+		err = inputError{err: fmt.Errorf("%s: %w", path, err)}
+	case !errors.As(err, &input) && !errors.Is(err, context.Canceled):
 		err = fmt.Errorf("%s: %w", path, err)
 	}
 	return errors.Join(err, f.Close())

@@ -27,6 +27,8 @@ type app struct {
 	stdout io.Writer
 	// stderr takes messages.
 	stderr io.Writer
+	// screen is stderr for what may stand beside a bar. Run makes it.
+	screen *screen
 }
 
 // Main runs the command that the process was started with and returns its
@@ -47,6 +49,7 @@ func Main() int {
 func run(ctx context.Context, args []string, a app) int {
 	out := &output{w: a.stdout}
 	a.stdout = out
+	a.screen = newScreen(a.stderr)
 	root := newRootCommand(&a)
 	started := false
 	eachCommand(root, func(c *cobra.Command) {

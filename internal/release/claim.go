@@ -108,7 +108,7 @@ func (l *Ledger) readClaim(ctx context.Context, version int) (claim, error) {
 	key := l.numbered(claimsDir, version)
 	o, err := l.store.getJSON(ctx, key, &c)
 	if err == nil && c.Version != version {
-		err = &DamagedError{fmt.Errorf("s3://%s/%s is the claim of version %d: it was copied there or tampered with", l.store.bucket, key, c.Version)}
+		err = &DamagedError{fmt.Errorf("s3://%s/%s is the claim of version %d; %s", l.store.bucket, key, c.Version, restore)}
 	}
 	c.etag, c.modified = o.etag, o.modified
 	return c, err
@@ -117,7 +117,7 @@ func (l *Ledger) readClaim(ctx context.Context, version int) (claim, error) {
 // decided is the manifest that a committed claim holds.
 func (l *Ledger) decided(c claim) (Manifest, error) {
 	if c.Manifest == nil {
-		return Manifest{}, &DamagedError{fmt.Errorf("s3://%s/%s is committed and holds no manifest", l.store.bucket, l.numbered(claimsDir, c.Version))}
+		return Manifest{}, &DamagedError{fmt.Errorf("s3://%s/%s is committed and holds no manifest; %s", l.store.bucket, l.numbered(claimsDir, c.Version), restore)}
 	}
 	return *c.Manifest, nil
 }

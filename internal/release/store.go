@@ -44,6 +44,9 @@ type store struct {
 	sleep  func(ctx context.Context, d time.Duration) error
 }
 
+// restore is what to do about a damaged record.
+const restore = "put its former content back, or use another version"
+
 type object struct {
 	body []byte
 	// etag names this content. Empty: there is no object.
@@ -62,7 +65,7 @@ func (s store) get(ctx context.Context, key string) (object, error) {
 		body, err := io.ReadAll(io.LimitReader(out.Body, maxRecord+1))
 		err = errors.Join(err, out.Body.Close())
 		if len(body) > maxRecord {
-			return object{}, &DamagedError{fmt.Errorf("s3://%s/%s has more than %d bytes, which nothing has that tandem writes there", s.bucket, key, maxRecord)}
+			return object{}, &DamagedError{fmt.Errorf("s3://%s/%s has more than %d bytes, which nothing has that tandem writes there; %s", s.bucket, key, maxRecord, restore)}
 		}
 		if err == nil {
 			return object{body: body, etag: aws.ToString(out.ETag), modified: aws.ToTime(out.LastModified)}, nil
@@ -130,7 +133,7 @@ func (s store) getJSON(ctx context.Context, key string, v any) (object, error) {
 		return object{}, err
 	}
 	if err := json.Unmarshal(o.body, v); err != nil {
-		return object{}, &DamagedError{fmt.Errorf("s3://%s/%s is not what tandem writes there: %w", s.bucket, key, err)}
+		return object{}, &DamagedError{fmt.Errorf("s3://%s/%s is not what tandem writes there: %w; %s", s.bucket, key, err, restore)}
 	}
 	return o, nil
 }
