@@ -29,7 +29,7 @@ func TestPublish(t *testing.T) {
 		}
 	}
 	for want, script := range map[string][]byte{
-		"1048577 bytes, want at most 1048576":                                append(largest, '#'),
+		"1048577 bytes, want at most 1048576":                              append(largest, '#'),
 		"does not begin with #!, want a script that names its interpreter": nil,
 	} {
 		_, err := bootstrap.Publish(t.Context(), client, bucket, script)

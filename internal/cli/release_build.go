@@ -35,13 +35,9 @@ $GIT_BRANCH or $GITHUB_REF_NAME.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg.Paths = args
 			cfg.DetachedBranch = cmp.Or(os.Getenv("GIT_BRANCH"), os.Getenv("GITHUB_REF_NAME"))
-			if text := os.Getenv("SOURCE_DATE_EPOCH"); text != "" {
-				seconds, err := strconv.ParseInt(text, 10, 64)
-				if err != nil || seconds < 0 {
-					return inputError{err: fmt.Errorf("SOURCE_DATE_EPOCH is %q, want seconds since 1970", text)}
-				}
-				epoch := time.Unix(seconds, 0).UTC()
-				cfg.Epoch = &epoch
+			var err error
+			if cfg.Epoch, err = sourceDateEpoch(os.Getenv("SOURCE_DATE_EPOCH")); err != nil {
+				return err
 			}
 			bar := a.progress("packing")
 			cfg.Progress = bar.set
@@ -53,12 +49,7 @@ $GIT_BRANCH or $GITHUB_REF_NAME.`,
 			if asJSON {
 				return printJSON(a.stdout, builtJSON(cfg.Output, result))
 			}
-			modified := ""
-			if result.Modified {
-				modified = ", modified"
-			}
-			fmt.Fprintf(a.stdout, "%s: %s, %s packed into %s, commit %s%s\n",
-				cfg.Output, counted(result.Files, "file"), size(result.Unpacked), size(result.Size), cmp.Or(short(result.Commit), "none"), modified)
+			a.printBuilt(cfg.Output, result)
 			return nil
 		},
 	}
@@ -67,6 +58,29 @@ $GIT_BRANCH or $GITHUB_REF_NAME.`,
 	cmd.Flags().StringVar(&cfg.Branch, "branch", "", "the branch to record; default: the one that is checked out")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// sourceDateEpoch is the time that the variable of that name sets. Nil: it is
+// not set.
+func sourceDateEpoch(text string) (*time.Time, error) {
+	if text == "" {
+		return nil, nil
+	}
+	seconds, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || seconds < 0 {
+		return nil, inputError{err: fmt.Errorf("SOURCE_DATE_EPOCH is %q, want seconds since 1970", text)}
+	}
+	epoch := time.Unix(seconds, 0).UTC()
+	return &epoch, nil
+}
+
+func (a *app) printBuilt(file string, r archive.Result) {
+	modified := ""
+	if r.Modified {
+		modified = ", modified"
+	}
+	fmt.Fprintf(a.stdout, "%s: %s, %s packed into %s, commit %s%s\n",
+		file, counted(r.Files, "file"), size(r.Unpacked), size(r.Size), cmp.Or(short(r.Commit), "none"), modified)
 }
 
 // built is an archive in JSON.

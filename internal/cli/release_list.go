@@ -101,26 +101,30 @@ func newReleaseShowCommand(a *app) *cobra.Command {
 			if asJSON {
 				return printJSON(a.stdout, e)
 			}
-			printTable(a.stdout, nil, [][]any{
-				{"artifact", e.Artifact},
-				{"environment", e.Environment},
-				{"version", e.Version},
-				{"pointer", pointers(e)},
-				{"commit", e.Commit},
-				{"branch", e.Branch},
-				{"modified", e.Modified},
-				{"built at", when(e.BuiltAt)},
-				{"published", when(e.PublishedAt) + " by " + e.Builder},
-				{"size", size(e.Size)},
-				{"sha256", e.SHA256},
-				{"tree sha256", e.Tree},
-			})
+			a.printEntry(e)
 			return nil
 		},
 	}
 	flags.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+func (a *app) printEntry(e release.Entry) {
+	printTable(a.stdout, nil, [][]any{
+		{"artifact", e.Artifact},
+		{"environment", e.Environment},
+		{"version", e.Version},
+		{"pointer", pointers(e)},
+		{"commit", e.Commit},
+		{"branch", e.Branch},
+		{"modified", e.Modified},
+		{"built at", when(e.BuiltAt)},
+		{"published", when(e.PublishedAt) + " by " + e.Builder},
+		{"size", size(e.Size)},
+		{"sha256", e.SHA256},
+		{"tree sha256", e.Tree},
+	})
 }
 
 func newReleaseHistoryCommand(a *app) *cobra.Command {

@@ -115,8 +115,8 @@ func (a *app) printPromotion(p release.Promotion) {
 		case "":
 			what = "set at " + short(t.Commit)
 		case t.Commit:
-			what = "at " + short(t.Commit) + " already, was made anew"
+			what = "renewed at " + short(t.Commit)
 		}
-		fmt.Fprintf(a.stdout, "tag %s, %s, is pushed to %s\n", t.Name, what, t.Remote)
+		fmt.Fprintf(a.stdout, "tag %s is %s and pushed to %s\n", t.Name, what, t.Remote)
 	}
 }
