@@ -104,6 +104,8 @@ func (a *app) printPromotion(p release.Promotion) {
 	switch {
 	case !p.Moved:
 		fmt.Fprintf(a.stdout, "%s %d is stable in %s already\n", p.Artifact, p.Version, p.Environment)
+	case p.From == p.Version:
+		fmt.Fprintf(a.stdout, "%s %d is stable in %s, and recorded as such now\n", p.Artifact, p.Version, p.Environment)
 	case p.From == 0:
 		fmt.Fprintf(a.stdout, "%s %d is stable in %s, the first to be so\n", p.Artifact, p.Version, p.Environment)
 	default:

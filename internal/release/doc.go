@@ -53,6 +53,10 @@
 // is the chain from the pointer's change back along each change's previous
 // one; an intention that was not carried out is not on it.
 //
+// A pointer that names a version which its change does not was written by
+// something else. Whoever reads the history is told so, a rollback is refused,
+// and the next promotion goes on behind the newest change.
+//
 // # Pruning
 //
 //	1  replace claims/N            committed → pruned

@@ -85,10 +85,10 @@ func (r *record) last() int {
 }
 
 // head is the change that made the stable version so; zero: none has. Where
-// the pointer names no change, and so was not written by tandem, the newest
-// one stands for it.
+// the pointer names none that there is, and so was not written by tandem, the
+// newest one stands for it.
 func (r *record) head() int {
-	if r.stable.Version > 0 && r.stable.Change == 0 {
+	if r.stable.Version > 0 && !slices.Contains(r.numbers, r.stable.Change) {
 		return r.last()
 	}
 	return r.stable.Change
@@ -193,10 +193,25 @@ func (r *record) previous(ctx context.Context) (int, error) {
 			return 0, err
 		case c.Action == ActionRollback:
 			undone++
+		case c.From == c.Version: // recorded what somebody had done by hand
 		case undone == 0:
 			return c.From, nil
 		default:
 			undone--
+		}
+	}
+	return 0, nil
+}
+
+// oldest is the number of the change that is the last of count when they are
+// counted from the newest that was carried out. Zero: there are fewer.
+func (r *record) oldest(ctx context.Context, count int) (int, error) {
+	for c, err := range r.applied(ctx) {
+		if err != nil {
+			return 0, err
+		}
+		if count--; count == 0 {
+			return c.Number, nil
 		}
 	}
 	return 0, nil

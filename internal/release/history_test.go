@@ -43,7 +43,7 @@ func TestLongHistory(t *testing.T) {
 	}
 	f.promote("1")
 	f.promote("2")
-	const pairs = 310
+	const pairs = 252
 	var changes []release.Change
 	for range pairs {
 		changes = append(changes,
@@ -65,6 +65,24 @@ func TestLongHistory(t *testing.T) {
 	}
 	if p, err := f.Rollback(t.Context(), release.PromoteConfig{}); err != nil || p.Version != 1 {
 		t.Errorf("rolled back to %d (%v), want 1, which was stable before 2", p.Version, err)
+	}
+}
+
+// To promote what somebody has made stable by hand is to record it; there is
+// nothing in it that a rollback could go back to.
+func TestRollbackPassesOverRecordings(t *testing.T) {
+	f := newFixture(t)
+	file := build(t, 100, "x")
+	f.publish(file)
+	f.publish(file)
+	f.promote("1")
+	f.promote("2")
+	f.write("latest-stable.txt", []byte("VERSION=2\n"))
+	if p := f.promote("2"); !p.Moved || p.From != 2 {
+		t.Errorf("got %+v, want 2 recorded after 2", p)
+	}
+	if p, err := f.Rollback(t.Context(), release.PromoteConfig{}); err != nil || p.Version != 1 {
+		t.Errorf("rolled back to %d (%v), want 1", p.Version, err)
 	}
 }
 
@@ -102,6 +120,9 @@ func TestStrayPointer(t *testing.T) {
 			f.promote("1")
 			if err := f.CheckStable(t.Context()); err != nil {
 				t.Errorf("after a promotion: %v", err)
+			}
+			if changes, err := f.History(t.Context(), 0); err != nil || len(changes) != 3 {
+				t.Errorf("after a promotion: %v, %v; want all three changes", changes, err)
 			}
 		})
 	}

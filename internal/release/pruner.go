@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
 // pruner is one run of Prune.
@@ -16,31 +15,22 @@ type pruner struct {
 	cfg      PruneConfig
 	versions []version
 	byNumber map[int]version
-	claims   map[int]claim
-	uploads  []unfinishedUpload
-	pruned   []Pruned
-}
-
-// unfinishedUpload is a multipart upload that nobody has completed yet; S3
-// charges for its parts.
-type unfinishedUpload struct {
-	version   int
-	key, id   string
-	initiated time.Time
-	// size is that of the parts that S3 has, in bytes.
-	size int64
+	// claims are when those there are were last written, by version.
+	claims  map[int]time.Time
+	uploads []unfinishedUpload
+	pruned  []Pruned
 }
 
 // look takes stock. Claims are read before versions, so that a version whose
 // claim was committed by then is seen complete unless its publisher is slow.
 func (p *pruner) look(ctx context.Context) (err error) {
-	p.claims = map[int]claim{}
+	p.claims = map[int]time.Time{}
 	for o, err := range p.store.list(ctx, p.key(claimsDir), "") {
 		if err != nil {
 			return err
 		}
 		if n, ok := numberOf(aws.ToString(o.Key), p.key(claimsDir), recordExt); ok {
-			p.claims[n] = claim{Version: n, modified: aws.ToTime(o.LastModified)}
+			p.claims[n] = aws.ToTime(o.LastModified)
 		}
 	}
 	if p.versions, err = p.Ledger.versions(ctx); err != nil {
@@ -60,32 +50,6 @@ func (p *pruner) look(ctx context.Context) (err error) {
 }
 
 func (p *pruner) old(t time.Time) bool { return p.now().Sub(t) > p.cfg.Unfinished }
-
-// unfinishedUploads lists the uploads that are old enough to be given up.
-func (p *pruner) unfinishedUploads(ctx context.Context) ([]unfinishedUpload, error) {
-	prefix := p.key(p.artifact + "-")
-	all, err := p.store.uploads(ctx, prefix)
-	if err != nil {
-		return nil, err
-	}
-	var uploads []unfinishedUpload
-	for _, m := range all {
-		u := unfinishedUpload{key: aws.ToString(m.Key), id: aws.ToString(m.UploadId), initiated: aws.ToTime(m.Initiated)}
-		var ours bool
-		if u.version, ours = numberOf(u.key, prefix, archiveExt); !ours || !p.old(u.initiated) {
-			continue
-		}
-		parts, err := p.store.parts(ctx, u.key, u.id)
-		if err != nil && !hasCode(err, "NoSuchUpload") {
-			return nil, err
-		}
-		for _, part := range parts {
-			u.size += aws.ToInt64(part.Size)
-		}
-		uploads = append(uploads, u)
-	}
-	return uploads, nil
-}
 
 // add reports a version once, with all that S3 holds of its archive.
 func (p *pruner) add(number int, reason string) {
@@ -131,20 +95,6 @@ func (p *pruner) referred(ctx context.Context) (map[int]bool, error) {
 		keep[c.Version], keep[c.From] = true, true
 	}
 	return keep, nil
-}
-
-// oldest is the number of the change that is the last of count when they are
-// counted from the newest that was carried out. Zero: there are fewer.
-func (r *record) oldest(ctx context.Context, count int) (int, error) {
-	for c, err := range r.applied(ctx) {
-		if err != nil {
-			return 0, err
-		}
-		if count--; count == 0 {
-			return c.Number, nil
-		}
-	}
-	return 0, nil
 }
 
 func (p *pruner) pruneOld(ctx context.Context) error {
@@ -207,8 +157,8 @@ func (p *pruner) erase(ctx context.Context, number int) error {
 
 // pruneClaims finishes what the claims without a manifest say was begun.
 func (p *pruner) pruneClaims(ctx context.Context) error {
-	for number, seen := range p.claims {
-		if p.byNumber[number].complete() || !p.old(seen.modified) {
+	for number, written := range p.claims {
+		if p.byNumber[number].complete() || !p.old(written) {
 			continue
 		}
 		c, err := p.readClaim(ctx, number)
@@ -268,29 +218,6 @@ func (p *pruner) pruneArchives(ctx context.Context) error {
 			}
 		}
 		p.add(v.number, PrunedLeftover)
-	}
-	return nil
-}
-
-// pruneUploads ends the uploads that nobody is going to finish.
-func (p *pruner) pruneUploads(ctx context.Context) error {
-	for _, u := range p.uploads {
-		// A claim that was resumed lately may be at it.
-		if c, err := p.readClaim(ctx, u.version); err == nil && c.State == claimOpen && !p.old(c.modified) {
-			continue
-		} else if err != nil && !errors.Is(err, errNotFound) {
-			return err
-		}
-		if !p.cfg.DryRun {
-			_, err := p.store.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &p.store.bucket, Key: &u.key, UploadId: &u.id})
-			if err != nil && !hasCode(err, "NoSuchUpload") {
-				return err
-			}
-		}
-		// Beside a complete archive an upload is no version of its own.
-		if !p.byNumber[u.version].complete() {
-			p.add(u.version, PrunedLeftover)
-		}
 	}
 	return nil
 }
