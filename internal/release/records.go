@@ -17,10 +17,10 @@ type Manifest struct {
 	Artifact    string `json:"artifact"`
 	Environment string `json:"environment"`
 	Version     int    `json:"version"`
-	// SHA256 and Size are those of the archive as it is in S3.
+	// SHA256, in hex, and Size, in bytes, are those of the archive as it is in S3.
 	SHA256 string `json:"sha256"`
 	Size   int64  `json:"size"`
-	// Tree is the SHA-256 of the packed tree, the same for every version
+	// Tree is the SHA-256, in hex, of the packed tree, the same for every version
 	// that was published from the same files.
 	Tree string `json:"tree_sha256"`
 	// Commit and Branch are where it was built from. Empty: unknown.
@@ -29,10 +29,10 @@ type Manifest struct {
 	// Modified says that the tree differed from the commit.
 	Modified bool `json:"modified"`
 	// BuiltAt is the commit's time. Zero: unknown.
-	BuiltAt     time.Time `json:"built_at,omitzero"`
+	BuiltAt time.Time `json:"built_at,omitzero"`
+	// PublishedAt is when it was published, Builder by whom.
 	PublishedAt time.Time `json:"published_at"`
-	// Builder is who published it.
-	Builder string `json:"builder"`
+	Builder     string    `json:"builder"`
 }
 
 // DamagedError is a record that is not what tandem writes.
@@ -92,7 +92,7 @@ type Pointer struct {
 	Version int    `json:"version"`
 	Commit  string `json:"git_commit"`
 	Branch  string `json:"git_branch"`
-	// SHA256 is that of the archive, unlike in the archive's own RELEASE.
+	// SHA256 is that of the archive, in hex, unlike in the archive's own RELEASE.
 	SHA256 string `json:"sha256"`
 	// Change is the number of the change that moved latest-stable here.
 	Change int `json:"change,omitempty"`
