@@ -46,9 +46,8 @@ const (
 // States of a target:
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html#target-health-states
 const (
-	Healthy  = "healthy"
-	Draining = "draining"
-	Unused   = "unused"
+	Healthy = "healthy"
+	Unused  = "unused"
 )
 
 // Cluster is a pair of groups and the instances in them.
@@ -150,10 +149,11 @@ func (r Release) String() string {
 	return version(r.Service) + " by " + version(r.Playbook)
 }
 
-// Satisfies says that r is what was wanted, where a zero version of want asks
-// for nothing.
+// Satisfies says that r is a known release, and the one that was wanted; a zero
+// version of want asks for nothing.
 func (r Release) Satisfies(want Release) bool {
-	return !r.Broken && r.Service != 0 && r.Service == want.Service && (want.Playbook == 0 || r.Playbook == want.Playbook)
+	known := !r.Broken && r.Service != 0
+	return known && (want.Service == 0 || r.Service == want.Service) && (want.Playbook == 0 || r.Playbook == want.Playbook)
 }
 
 // Running is a release and how many instances run it.

@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
+	"github.com/tandem-iac/tandem/internal/awsclient"
 	"github.com/tandem-iac/tandem/internal/fleet"
 )
 
@@ -60,13 +60,18 @@ type Invocation struct {
 	Stdout, Stderr string
 }
 
-// Store keeps the journal of a rollout where the next one finds it.
+// Store keeps the journals of a cluster where the next rollout finds them.
+// What it reads may be a moment old.
 type Store interface {
-	// Read returns the document and its version, which is 0 if there is none.
-	Read(ctx context.Context, name string) (document string, version int64, err error)
-	// Write replaces the document and returns its new version. With create it
-	// returns version 0 if there is one already.
-	Write(ctx context.Context, name, document string, create bool) (version int64, err error)
+	// Read returns a document, and whether it is there.
+	Read(ctx context.Context, name string) (document string, found bool, err error)
+	// Create stores a document where there is none, and says whether it has: of
+	// several that try at once one does.
+	Create(ctx context.Context, name, document string) (created bool, err error)
+	// Replace stores a document whatever was there, and returns how often the
+	// name has been written since it was created.
+	Replace(ctx context.Context, name, document string) (version int64, err error)
+	// Delete of a document that is not there does nothing.
 	Delete(ctx context.Context, name string) error
 }
 
@@ -121,15 +126,17 @@ func (t targets) Register(ctx context.Context, targetGroup, instance string) err
 
 func (t targets) Deregister(ctx context.Context, targetGroup, instance string) error {
 	_, err := t.client.DeregisterTargets(ctx, &elb.DeregisterTargetsInput{TargetGroupArn: &targetGroup, Targets: []elbtypes.TargetDescription{{Id: &instance}}})
-	var gone *elbtypes.InvalidTargetException
-	if errors.As(err, &gone) {
+	if awsclient.HasCode(err, "InvalidTarget") {
 		return nil
 	}
 	return err
 }
 
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html
-const delayAttribute = "deregistration_delay.timeout_seconds"
+const (
+	delayAttribute = "deregistration_delay.timeout_seconds"
+	defaultDelay   = 5 * time.Minute
+)
 
 func (t targets) Delay(ctx context.Context, targetGroup string) (time.Duration, error) {
 	out, err := t.client.DescribeTargetGroupAttributes(ctx, &elb.DescribeTargetGroupAttributesInput{TargetGroupArn: &targetGroup})
@@ -142,7 +149,7 @@ func (t targets) Delay(ctx context.Context, targetGroup string) (time.Duration, 
 			return time.Duration(seconds) * time.Second, err
 		}
 	}
-	return 300 * time.Second, nil // AWS's default
+	return defaultDelay, nil
 }
 
 type commands struct{ client *ssm.Client }
@@ -158,7 +165,7 @@ func (c commands) Send(ctx context.Context, instance, script string, limit time.
 		TimeoutSeconds: aws.Int32(int32(deliveryLimit / time.Second)),
 		Parameters: map[string][]string{
 			"commands":         strings.Split(script, "\n"),
-			"executionTimeout": {strconv.Itoa(int(limit / time.Second))},
+			"executionTimeout": {strconv.Itoa(int((limit + time.Second - 1) / time.Second))},
 		},
 	})
 	if err != nil {
@@ -169,9 +176,8 @@ func (c commands) Send(ctx context.Context, instance, script string, limit time.
 
 func (c commands) Result(ctx context.Context, instance, command string) (Invocation, error) {
 	out, err := c.client.GetCommandInvocation(ctx, &ssm.GetCommandInvocationInput{CommandId: &command, InstanceId: &instance})
-	var early *ssmtypes.InvocationDoesNotExist
 	switch {
-	case errors.As(err, &early): // just after Send
+	case awsclient.HasCode(err, "InvocationDoesNotExist"): // just after Send
 		return Invocation{Status: "Pending"}, nil
 	case err != nil:
 		return Invocation{}, err
@@ -199,31 +205,40 @@ func (c commands) Cancel(ctx context.Context, instance, command string) error {
 	return err
 }
 
-// parameters keeps journals in Parameter Store, whose versions count the
-// writes and so tell a writer that it is not alone.
+// parameterNotFound is Parameter Store's code for a name that it does not know.
+const parameterNotFound = "ParameterNotFound"
+
+// parameters keeps journals in Parameter Store.
 type parameters struct{ client *ssm.Client }
 
-func (p parameters) Read(ctx context.Context, name string) (string, int64, error) {
+func (p parameters) Read(ctx context.Context, name string) (string, bool, error) {
 	out, err := p.client.GetParameter(ctx, &ssm.GetParameterInput{Name: &name})
-	var missing *ssmtypes.ParameterNotFound
 	switch {
-	case errors.As(err, &missing):
-		return "", 0, nil
+	case awsclient.HasCode(err, parameterNotFound):
+		return "", false, nil
 	case err != nil:
-		return "", 0, err
+		return "", false, err
 	}
-	return aws.ToString(out.Parameter.Value), out.Parameter.Version, nil
+	return aws.ToString(out.Parameter.Value), true, nil
 }
 
-func (p parameters) Write(ctx context.Context, name, document string, create bool) (int64, error) {
+func (p parameters) Create(ctx context.Context, name, document string) (bool, error) {
+	_, err := p.put(ctx, name, document, false)
+	if awsclient.HasCode(err, "ParameterAlreadyExists") {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (p parameters) Replace(ctx context.Context, name, document string) (int64, error) {
+	return p.put(ctx, name, document, true)
+}
+
+func (p parameters) put(ctx context.Context, name, document string, overwrite bool) (int64, error) {
 	out, err := p.client.PutParameter(ctx, &ssm.PutParameterInput{
-		Name: &name, Value: &document, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(!create),
+		Name: &name, Value: &document, Type: ssmtypes.ParameterTypeString, Overwrite: &overwrite,
 	})
-	var exists *ssmtypes.ParameterAlreadyExists
-	switch {
-	case errors.As(err, &exists):
-		return 0, nil
-	case err != nil:
+	if err != nil {
 		return 0, err
 	}
 	return out.Version, nil
@@ -231,8 +246,7 @@ func (p parameters) Write(ctx context.Context, name, document string, create boo
 
 func (p parameters) Delete(ctx context.Context, name string) error {
 	_, err := p.client.DeleteParameter(ctx, &ssm.DeleteParameterInput{Name: &name})
-	var missing *ssmtypes.ParameterNotFound
-	if errors.As(err, &missing) {
+	if awsclient.HasCode(err, parameterNotFound) {
 		return nil
 	}
 	return err

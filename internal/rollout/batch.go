@@ -9,16 +9,16 @@ import (
 	"github.com/tandem-iac/tandem/internal/fleet"
 )
 
-// update takes a batch out of service, installs on each member the release
-// that want returns, and puts it back, whatever happens in between. Faults of
-// an instance are in its err; an error is one that concerns all.
-func (r *run) update(ctx context.Context, batch []*member, want func(*member) fleet.Release) error {
+// update takes a batch out of service, sets each member up for the goal, and
+// puts it back, whatever happens in between. Faults of an instance are in its
+// err; an error is one that concerns all.
+func (r *run) update(ctx context.Context, batch []*member, g goal) error {
 	err := r.takeOut(ctx, batch)
 	if err == nil {
 		err = r.drain(ctx, batch)
 	}
 	if err == nil {
-		err = r.configure(ctx, batch, want)
+		err = r.configure(ctx, batch, g)
 	}
 	if err == nil && !r.NoRollback && ctx.Err() == nil {
 		err = r.revert(ctx, batch)

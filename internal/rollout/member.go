@@ -15,8 +15,11 @@ type member struct {
 	// touched says that a setup has been started, gone that the instance is
 	// no more.
 	touched, gone bool
-	command       string
-	deregistered  time.Time
+	// recorded says that Before is what the machine's own record said before
+	// the first setup.
+	recorded     bool
+	command      string // the id of its running setup
+	deregistered time.Time
 	// err is why the current attempt has failed.
 	err error
 }

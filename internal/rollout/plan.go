@@ -53,10 +53,10 @@ func (a Amount) up(total int) int {
 // PlanConfig says how many instances are taken out at a time.
 type PlanConfig struct {
 	// Batch bounds a batch; percent is of the instances to update, rounded
-	// down. A batch has one instance at least.
+	// down. A batch has one instance at least. Zero: one.
 	Batch Amount
 	// MinHealthy is how many instances of the cluster keep serving; percent is
-	// of those in service, healthy or not, rounded up.
+	// of those in service, healthy or not, rounded up. Zero accepts an outage.
 	MinHealthy Amount
 }
 
@@ -89,8 +89,8 @@ func Plan(cluster fleet.Cluster, ids []string, cfg PlanConfig) ([][]string, erro
 			batches, batch, taken = append(batches, batch), nil, 0
 		}
 		if cost > 0 && len(batch) == 0 && spare < 1 {
-			return nil, check.InputErrorf("%d of the %d instances that serve have to keep serving, which leaves none to update: lower --min-healthy, which is %s (0 accepts an outage)",
-				keep, serving, cfg.MinHealthy)
+			return nil, check.InputErrorf("no instance can be spared: %d of %d in service and healthy, want more than the %d that --min-healthy %s keeps serving: lower it (0 accepts an outage)",
+				serving, inService(cluster), keep, cfg.MinHealthy)
 		}
 		batch, taken, lifecycle = append(batch, i.ID), taken+cost, i.Lifecycle
 	}

@@ -76,7 +76,7 @@ func TestPlanRefusesAnOutage(t *testing.T) {
 		c, ids := clusterOf(test.cluster)
 		_, err := Plan(c, ids, PlanConfig{Batch: Amount{Value: 1}, MinHealthy: amount(t, test.minHealthy)})
 		var input check.InputError
-		if !errors.As(err, &input) || !strings.Contains(err.Error(), "lower --min-healthy") {
+		if !errors.As(err, &input) || !strings.Contains(err.Error(), "no instance can be spared") {
 			t.Errorf("%s with %s: error is %v, want an InputError", test.cluster, test.minHealthy, err)
 		}
 	}

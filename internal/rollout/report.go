@@ -3,7 +3,6 @@ package rollout
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/tandem-iac/tandem/internal/fleet"
 )
@@ -52,9 +51,12 @@ type Report struct {
 
 // report sees how all is now.
 func (r *run) report(ctx context.Context) (Report, error) {
-	out := Report{Environment: r.cluster.Environment, Cluster: r.cluster.Name, Release: r.Release, Left: r.journal.left()}
+	out := Report{Environment: r.cluster.Environment, Cluster: r.cluster.Name, Release: r.Release}
+	if !r.journal.lost { // then it is somebody else's to undo
+		out.Left = r.journal.left()
+	}
 	err := r.look(ctx)
-	out.Complete = err == nil && out.Left == ""
+	out.Complete = err == nil && out.Left == "" && !r.journal.lost
 	for _, m := range r.members {
 		result := m.Result
 		if i, ok := r.cluster.Instance(m.ID); ok {
@@ -83,17 +85,6 @@ func newcomer(runs, want fleet.Release) string {
 	return fmt.Sprintf("launched meanwhile with what is latest-stable: promote %s, or this happens again", want)
 }
 
-// Count is how many instances have the outcome.
-func (r Report) Count(outcomes ...Outcome) int {
-	n := 0
-	for _, i := range r.Instances {
-		if slices.Contains(outcomes, i.Outcome) {
-			n++
-		}
-	}
-	return n
-}
-
 // Event is a step of a rollout.
 type Event struct {
 	// Batch counts from 1, of Batches; 0 is before them and during a rollback.
@@ -109,9 +100,6 @@ type Event struct {
 }
 
 func (r *run) tell(e Event) {
-	if r.Progress == nil {
-		return
-	}
 	e.Batch, e.Batches, e.Total = r.batch, r.batches, len(r.members)
 	for _, m := range r.members {
 		if m.Outcome == Updated || m.Outcome == Unchanged || m.gone {

@@ -45,72 +45,27 @@ import (
 	"github.com/tandem-iac/tandem/internal/fleet"
 )
 
-// Limits bound the phases of a batch. Zero values mean the defaults.
-type Limits struct {
-	// Setup is how long the setup script may run. Default: 15 min.
-	Setup time.Duration
-	// Health is how long instances may take to become healthy. Default: 10 min.
-	Health time.Duration
-	// Poll is the time between two looks. Default: 5 s.
-	Poll time.Duration
-	// Linger is how long a deregistered instance keeps serving before the
-	// setup script may stop it: load balancers have been seen to send requests
-	// for 17 s after the deregistration. Default: 20 s.
-	Linger time.Duration
-}
-
-func (l Limits) withDefaults() Limits {
-	set := func(d *time.Duration, value time.Duration) {
-		if *d == 0 {
-			*d = value
-		}
-	}
-	set(&l.Setup, 15*time.Minute)
-	set(&l.Health, 10*time.Minute)
-	set(&l.Poll, 5*time.Second)
-	set(&l.Linger, 20*time.Second)
-	return l
-}
-
-// Config configures Run.
-type Config struct {
-	// Services do the work. Required; NewServices returns those of AWS.
-	Services Services
-	// Cluster is what to update. Required.
-	Cluster fleet.Cluster
-	// Instances limits the rollout to some of the cluster. Empty: all.
-	Instances []string
-	// Release is what to install; its Service is required.
-	Release fleet.Release
-	// Plan bounds the batches.
-	Plan PlanConfig
-	// NoRollback leaves updated instances on the new release after a failure.
-	NoRollback bool
-	// By names who deploys, for those who have to wait.
-	By     string
-	Limits Limits
-	// Clock is the time. Nil: the real one.
-	Clock Clock
-	// Progress is told of every step. Nil: nobody is.
-	Progress func(Event)
-}
-
 // maxBatch keeps the journal of a batch within the 4 KiB of a parameter:
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
 const maxBatch = 50
 
-// ErrInterrupted is within the error of a rollout whose context ended.
-var ErrInterrupted = errors.New("interrupted")
+// reportLimit is how long the last look at the cluster may take, also after an
+// interrupt.
+const reportLimit = time.Minute
 
 // Run rolls the release out. The report says what has become of every
 // instance, also when there is an error, which says what stopped the rollout.
 //
 // When ctx ends, no further instance is taken out, setups that have begun
 // come to their end, and all instances return to service; nothing is rolled
-// back. What could not be returned is in Report.Left.
+// back, and the error wraps the cause. What could not be returned is in
+// Report.Left.
 func Run(ctx context.Context, cfg Config) (Report, error) {
+	if err := cfg.validate(); err != nil {
+		return Report{}, err
+	}
 	r := newRun(cfg)
-	journal, err := openLog(ctx, cfg.Services.Store, r.clock, cfg.Cluster, cfg.By, cfg.Release)
+	journal, err := openLog(ctx, r.Config)
 	if err != nil {
 		return Report{}, err
 	}
@@ -120,37 +75,34 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 		err = r.deploy(ctx)
 	}
 	if ctx.Err() != nil { // all calls after it failed for that reason
-		err = errors.Join(append([]error{ErrInterrupted, failed(r.members)}, r.stuck...)...)
+		err = errors.Join(append([]error{context.Cause(ctx), failed(r.members)}, r.stuck...)...)
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportLimit)
 	defer cancel()
+	closed := r.journal.close(last)
 	report, final := r.report(last)
-	err = errors.Join(err, final, r.journal.close(last))
-	return report, err
+	return report, errors.Join(err, final, closed)
 }
 
 // run is the state of a rollout.
 type run struct {
 	Config
-	clock    Clock
-	journal  *log
-	cluster  fleet.Cluster // as last seen
-	known    map[string]bool
-	members  []*member
-	delay    map[string]time.Duration
-	stuck    []error // why instances could not be put back
-	batch    int
-	batches  int
-	unproven map[string]bool // left over by a dead rollout
+	journal *log
+	cluster fleet.Cluster // as last seen
+	// known are the instances that were there at the beginning, unproven those
+	// of them that a dead rollout has left.
+	known, unproven map[string]bool
+	members         []*member
+	delay           map[string]time.Duration // of target groups
+	stuck           []error                  // why instances could not be put back
+	batch, batches  int
 }
 
 func newRun(cfg Config) *run {
-	cfg.Limits = cfg.Limits.withDefaults()
-	r := &run{Config: cfg, clock: cfg.Clock, cluster: cfg.Cluster, known: map[string]bool{}, delay: map[string]time.Duration{}, unproven: map[string]bool{}}
-	if r.clock == nil {
-		r.clock = wallClock{}
+	return &run{
+		Config: cfg.withDefaults(), cluster: cfg.Cluster,
+		known: map[string]bool{}, unproven: map[string]bool{}, delay: map[string]time.Duration{},
 	}
-	return r
 }
 
 // repair returns to service what a rollout that died has left out of it.
@@ -181,7 +133,7 @@ func (r *run) deploy(ctx context.Context) error {
 		var batch []*member
 		batch, queue, err = r.next(ctx, queue)
 		if err == nil {
-			err = r.update(ctx, batch, func(*member) fleet.Release { return r.Release })
+			err = r.update(ctx, batch, r.forward())
 		}
 		if err == nil {
 			err = failed(batch)
@@ -199,7 +151,7 @@ func (r *run) deploy(ctx context.Context) error {
 // next takes a batch from the queue. It waits until one can leave without too
 // few serving.
 func (r *run) next(ctx context.Context, queue []*member) (batch, rest []*member, err error) {
-	for end := r.clock.Now().Add(r.Limits.Health); ; {
+	for end := r.Clock.Now().Add(r.Limits.Health); ; {
 		if err := r.look(ctx); err != nil {
 			return nil, nil, err
 		}
@@ -218,7 +170,7 @@ func (r *run) next(ctx context.Context, queue []*member) (batch, rest []*member,
 			}
 			return batch, rest, nil
 		}
-		if !r.clock.Now().Before(end) {
+		if !r.Clock.Now().Before(end) {
 			return nil, nil, err
 		}
 		if err := r.pause(ctx); err != nil {
@@ -227,8 +179,12 @@ func (r *run) next(ctx context.Context, queue []*member) (batch, rest []*member,
 	}
 }
 
-// PlanOf returns the batches that Run would begin with.
+// PlanOf returns the batches that Run would begin with, as ids of instances. It
+// does not speak to AWS, and has the errors that Run has before it does.
 func PlanOf(cfg Config) ([][]string, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
 	r := newRun(cfg)
 	queue, err := r.prepare()
 	if err != nil {
@@ -268,7 +224,7 @@ func (r *run) prepare() ([]*member, error) {
 // rollBack returns all that were touched to the release they had before. Those
 // whose setup failed have been returned within their batch.
 func (r *run) rollBack(ctx context.Context) error {
-	if r.NoRollback {
+	if r.NoRollback || r.journal.lost {
 		return nil
 	}
 	var queue []*member
@@ -287,7 +243,7 @@ func (r *run) rollBack(ctx context.Context) error {
 		for _, m := range batch {
 			m.err = nil
 		}
-		err = r.update(ctx, batch, before)
+		err = r.update(ctx, batch, backward())
 		if err = errors.Join(err, failed(batch)); err != nil {
 			errs = append(errs, fmt.Errorf("roll back: %w", err))
 		}

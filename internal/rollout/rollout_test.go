@@ -48,6 +48,13 @@ func (c *fastClock) Sleep(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
+// forward lets time pass at once.
+func (c *fastClock) forward(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
 const wanted = 42
 
 // scene is a cloud and a rollout of release 42 to it.
@@ -72,7 +79,7 @@ func stage(t *testing.T, size fleettest.Size) *scene {
 	s.config = Config{
 		Services: services,
 		Cluster:  cluster,
-		Release:  fleet.Release{Service: wanted},
+		Release:  fleet.Release{Service: wanted, Playbook: fleettest.Playbook},
 		Plan:     PlanConfig{Batch: Amount{Value: 25, Percent: true}, MinHealthy: Amount{Value: 50, Percent: true}},
 		By:       "getafix",
 		Clock:    s.clock,
@@ -120,6 +127,17 @@ func (s *scene) outcomes(r Report, want Outcome, ids ...string) {
 			s.t.Errorf("%s is %s, want %s", i.ID, i.Outcome, want)
 		}
 	}
+}
+
+// count is how many instances have the outcome.
+func count(r Report, outcome Outcome) int {
+	n := 0
+	for _, i := range r.Instances {
+		if i.Outcome == outcome {
+			n++
+		}
+	}
+	return n
 }
 
 func want(t *testing.T, err error, parts ...string) {
@@ -202,7 +220,7 @@ func TestFailedSetupStopsAndRollsBack(t *testing.T) {
 	first, second := plan[0][0], plan[1][0]
 	s.Machine(second).Break(wanted)
 	report, err := s.run(t.Context())
-	want(t, err, second+" failed to set up 42, exit code 2: TASK [start the service] failed")
+	want(t, err, second+" failed to set up 42 by 7, exit code 2: TASK [start the service] failed")
 	if report.Complete {
 		t.Error("the rollout is complete")
 	}
@@ -240,7 +258,7 @@ func TestHealthCheckThatNeverPasses(t *testing.T) {
 	want(t, err, "does not pass the health check within 2m0s: unhealthy Target.ResponseCodeMismatch")
 	s.whole()
 	s.runs(fleettest.Stable, s.IDs()...)
-	if n := report.Count(Reverted); n != 1 {
+	if n := count(report, Reverted); n != 1 {
 		t.Errorf("%d instances were reverted, want 1", n)
 	}
 }
@@ -290,7 +308,7 @@ func TestSystemsManagerTimesOut(t *testing.T) {
 			want(t, err, test.message)
 			s.whole()
 			s.runs(fleettest.Stable, s.IDs()...)
-			if report.Count(Reverted) != 1 {
+			if count(report, Reverted) != 1 {
 				t.Error("the instance was not reverted")
 			}
 		})
@@ -331,8 +349,8 @@ func TestVanishedSpotInstanceIsNoise(t *testing.T) {
 				t.Errorf("complete is %v, %v", report.Complete, err)
 			}
 			s.outcomes(report, Vanished, victim)
-			if report.Count(Updated) != 2 {
-				t.Errorf("%d were updated, want 2", report.Count(Updated))
+			if count(report, Updated) != 2 {
+				t.Errorf("%d were updated, want 2", count(report, Updated))
 			}
 			if j, err := ReadJournal(t.Context(), s.config.Services.Store, s.config.Cluster); err != nil || j != nil {
 				t.Errorf("the journal is %v, %v, want none", j, err)
@@ -368,8 +386,8 @@ func TestScaleOutMidwayIsSkew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if report.Complete || report.Count(New) != 1 {
-		t.Errorf("complete is %v with %d new instances, want one that runs another release", report.Complete, report.Count(New))
+	if report.Complete || count(report, New) != 1 {
+		t.Errorf("complete is %v with %d new instances, want one that runs another release", report.Complete, count(report, New))
 	}
 }
 
@@ -391,7 +409,7 @@ func TestExpiredCredentialsMidway(t *testing.T) {
 		t.Errorf("what is left is %q, want an instance on standby", report.Left)
 	}
 	s.Faults(nil)
-	s.clock.now = s.clock.now.Add(lease + time.Second)
+	s.clock.forward(lease + time.Second)
 	report, err = s.run(t.Context())
 	if err != nil || !report.Complete {
 		t.Errorf("the second run: complete is %v, %v", report.Complete, err)
@@ -427,7 +445,7 @@ func TestDeathAtEveryChangeIsRepaired(t *testing.T) {
 			}
 			return
 		}
-		s.clock.now = s.clock.now.Add(lease + time.Second)
+		s.clock.forward(lease + time.Second)
 		report, err := Run(t.Context(), s.config)
 		if err != nil || !report.Complete {
 			t.Fatalf("after the death before change %d: complete is %v, %v", last, report.Complete, err)
@@ -445,9 +463,10 @@ func TestInterrupt(t *testing.T) {
 				s.Machine(id).Slow(wanted, 0.3)
 			}
 			ctx, cancel := context.WithCancelCause(t.Context())
+			cause := errors.New("by hand")
 			s.Faults(func(c fleettest.Call) *fleettest.Fault {
 				if c.Action == action {
-					cancel(errors.New("by hand"))
+					cancel(cause)
 				}
 				if c.Action == "ExitStandby" && s.Machine(c.Subject).Release().Service == 0 {
 					t.Errorf("%s returns to service in the middle of its setup", c.Subject)
@@ -455,7 +474,7 @@ func TestInterrupt(t *testing.T) {
 				return nil
 			})
 			report, err := s.run(ctx)
-			if !errors.Is(err, ErrInterrupted) || report.Complete || report.Left != "" {
+			if !errors.Is(err, cause) || report.Complete || report.Left != "" {
 				t.Errorf("error is %v, complete is %v, left is %q", err, report.Complete, report.Left)
 			}
 			s.whole()

@@ -6,15 +6,34 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/smithy-go"
-
+	"github.com/tandem-iac/tandem/internal/awsclient"
 	"github.com/tandem-iac/tandem/internal/fleet"
 )
+
+// goal is what setups are for.
+type goal struct {
+	// release is what a member is to have in place. Zero versions: latest-stable.
+	release func(*member) fleet.Release
+	// outcome is that of a member which has it.
+	outcome Outcome
+}
+
+func (r *run) forward() goal {
+	return goal{func(*member) fleet.Release { return r.Release }, Updated}
+}
+
+// backward is to what a member had before: latest-stable as far as nobody
+// knows what that was.
+func backward() goal {
+	return goal{func(m *member) fleet.Release {
+		return fleet.Release{Service: m.Before.Service, Playbook: m.Before.Playbook}
+	}, Reverted}
+}
 
 // configure runs the setup script on all members at once and waits for it,
 // even if ctx ends meanwhile: a playbook that is cut off leaves a machine of
 // no release.
-func (r *run) configure(ctx context.Context, batch []*member, want func(*member) fleet.Release) error {
+func (r *run) configure(ctx context.Context, batch []*member, g goal) error {
 	var running []*member
 	var failure error
 	for _, m := range batch {
@@ -26,7 +45,7 @@ func (r *run) configure(ctx context.Context, batch []*member, want func(*member)
 			break
 		}
 		// Cut off, this call could have started a setup that nobody waits for.
-		started, err := r.start(context.WithoutCancel(ctx), m, want(m))
+		started, err := r.start(context.WithoutCancel(ctx), m, g.release(m))
 		if err != nil {
 			failure = err
 			break
@@ -35,13 +54,12 @@ func (r *run) configure(ctx context.Context, batch []*member, want func(*member)
 			running = append(running, m)
 		}
 	}
-	return errors.Join(failure, r.finish(context.WithoutCancel(ctx), running, want))
+	return errors.Join(failure, r.finish(context.WithoutCancel(ctx), running, g))
 }
 
 func (r *run) start(ctx context.Context, m *member, want fleet.Release) (started bool, err error) {
 	m.command, err = r.Services.Commands.Send(ctx, m.ID, setupScript(want), r.Limits.Setup)
-	var api smithy.APIError
-	if errors.As(err, &api) && api.ErrorCode() == "InvalidInstanceId" {
+	if awsclient.HasCode(err, "InvalidInstanceId") {
 		if err := r.look(ctx); err != nil {
 			return false, err
 		}
@@ -54,18 +72,14 @@ func (r *run) start(ctx context.Context, m *member, want fleet.Release) (started
 		return false, err
 	}
 	m.touched = true
-	what := want.String()
-	if want.Service == 0 {
-		what = "what is latest-stable"
-	}
-	r.say(m, "setup", what)
+	r.say(m, "setup", wording(want))
 	return true, nil
 }
 
 // finish waits for the setups that have been started.
-func (r *run) finish(ctx context.Context, running []*member, want func(*member) fleet.Release) error {
+func (r *run) finish(ctx context.Context, running []*member, g goal) error {
 	limit := r.Limits.Setup + deliveryLimit + time.Minute
-	end := r.clock.Now().Add(limit)
+	end := r.Clock.Now().Add(limit)
 	for {
 		var left []*member
 		for _, m := range running {
@@ -74,7 +88,7 @@ func (r *run) finish(ctx context.Context, running []*member, want func(*member) 
 			case err != nil:
 				return err
 			case invocation.Done:
-				r.conclude(m, invocation, want(m))
+				r.conclude(m, invocation, g)
 			default:
 				left = append(left, m)
 			}
@@ -90,7 +104,7 @@ func (r *run) finish(ctx context.Context, running []*member, want func(*member) 
 		if len(running) == 0 {
 			return r.journal.keep(ctx)
 		}
-		if r.clock.Now().After(end) {
+		if r.Clock.Now().After(end) {
 			return r.giveUp(ctx, running, limit)
 		}
 		if err := r.pause(ctx); err != nil {
@@ -99,24 +113,37 @@ func (r *run) finish(ctx context.Context, running []*member, want func(*member) 
 	}
 }
 
-func (r *run) conclude(m *member, i Invocation, want fleet.Release) {
-	before, after := recorded(i.Stdout)
-	if m.Before.Service == 0 {
-		m.Before = before
+// wording says a release that is asked for.
+func wording(want fleet.Release) string {
+	if want.Service == 0 {
+		return "what is latest-stable"
 	}
+	return want.String()
+}
+
+func (r *run) conclude(m *member, i Invocation, g goal) {
+	want := g.release(m)
+	before, after := recorded(i.Stdout)
+	if !m.recorded && before.Service != 0 {
+		m.Before = before // tags may be behind: a machine need not be able to set them
+	}
+	m.recorded = true
 	m.After = after
 	switch {
 	case i.Status != "Success" && i.Status != "Failed":
 		r.fail(m, fmt.Errorf("did not run the setup script to its end: Systems Manager says %s", i.Status))
 	case i.Status == "Failed":
 		m.After.Broken = true
-		r.fail(m, fmt.Errorf("failed to set up %s, exit code %d: %s", want, i.Code, lastLine(i.Stderr)))
-	case want.Service != 0 && !after.Satisfies(want):
-		r.fail(m, fmt.Errorf("was to set up %s and says that it is on %s", want, after))
-	case want == r.Release:
+		r.fail(m, fmt.Errorf("failed to set up %s, exit code %d: %s", wording(want), i.Code, lastLine(i.Stderr)))
+	case !after.Satisfies(want):
+		r.fail(m, fmt.Errorf("was to set up %s and says that it is on %s", wording(want), after))
+	case g.outcome == Updated:
 		m.Outcome, m.Detail = Updated, unawaited
 	default:
-		m.Outcome = Reverted
+		m.Outcome = g.outcome
+		if m.Detail == unawaited { // any other says why
+			m.Detail = ""
+		}
 	}
 }
 
@@ -148,7 +175,7 @@ func (r *run) revert(ctx context.Context, batch []*member) error {
 			m.err = nil
 		}
 	}
-	err := r.configure(ctx, again, before)
+	err := r.configure(ctx, again, backward())
 	for _, m := range again {
 		switch {
 		case m.gone:
@@ -161,10 +188,4 @@ func (r *run) revert(ctx context.Context, batch []*member) error {
 		m.err = errors.Join(why[m], m.err)
 	}
 	return err
-}
-
-// before is what a member goes back to: zero, which is latest-stable, if
-// nobody knows what it ran.
-func before(m *member) fleet.Release {
-	return fleet.Release{Service: m.Before.Service, Playbook: m.Before.Playbook}
 }

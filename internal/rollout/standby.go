@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tandem-iac/tandem/internal/awsclient"
 	"github.com/tandem-iac/tandem/internal/fleet"
 )
 
@@ -25,7 +26,7 @@ func (r *run) takeOut(ctx context.Context, batch []*member) error {
 			r.journal.Minimums[name] = g.Min
 		}
 	}
-	if err := r.journal.write(ctx, false); err != nil {
+	if err := r.journal.write(ctx); err != nil {
 		return err
 	}
 	for name, minimum := range low {
@@ -54,7 +55,7 @@ func (r *run) standby(ctx context.Context, m *member) error {
 		}
 		return err
 	}
-	m.deregistered = r.clock.Now()
+	m.deregistered = r.Clock.Now()
 	r.say(m, "draining", "")
 	// Standby deregisters too, once AWS gets round to it.
 	return r.Services.Targets.Deregister(ctx, m.group.TargetGroup, m.ID)
@@ -74,8 +75,8 @@ func (r *run) drain(ctx context.Context, batch []*member) error {
 		return err
 	}
 	for _, m := range batch {
-		if rest := r.Limits.Linger - r.clock.Now().Sub(m.deregistered); !m.gone && rest > 0 {
-			if err := r.clock.Sleep(ctx, rest); err != nil {
+		if rest := r.Limits.Linger - r.Clock.Now().Sub(m.deregistered); !m.gone && rest > 0 {
+			if err := r.Clock.Sleep(ctx, rest); err != nil {
 				return err
 			}
 		}
@@ -83,7 +84,10 @@ func (r *run) drain(ctx context.Context, batch []*member) error {
 	return nil
 }
 
-// drainLimit is the longest deregistration delay, and a minute for AWS.
+// drainSlack is what AWS may take on top of a deregistration delay.
+const drainSlack = time.Minute
+
+// drainLimit is the longest deregistration delay of the members, and the slack.
 func (r *run) drainLimit(ctx context.Context, batch []*member) (time.Duration, error) {
 	limit := time.Duration(0)
 	for _, m := range batch {
@@ -96,17 +100,21 @@ func (r *run) drainLimit(ctx context.Context, batch []*member) (time.Duration, e
 		}
 		limit = max(limit, r.delay[m.group.TargetGroup])
 	}
-	return limit + time.Minute, nil
+	return limit + drainSlack, nil
 }
 
-// putBack returns members to service, and the groups to their minimums.
+// putBack returns members to service, and the groups to their minimums, unless
+// somebody else has taken over and does.
 func (r *run) putBack(ctx context.Context, batch []*member) error {
+	if r.journal.lost {
+		return nil
+	}
 	limit, err := r.drainLimit(ctx, batch)
 	if err != nil {
-		limit = 5*time.Minute + time.Minute // AWS's default delay
+		limit = defaultDelay + drainSlack // only how long to try is at stake
 	}
 	errs := map[string]error{}
-	for end := r.clock.Now().Add(limit); ; {
+	for end := r.Clock.Now().Add(limit); ; {
 		if err := r.look(ctx); err != nil {
 			r.stuck = append(r.stuck, err)
 			return err
@@ -122,7 +130,7 @@ func (r *run) putBack(ctx context.Context, batch []*member) error {
 				waiting = true
 			}
 		}
-		if !waiting || r.clock.Now().After(end) {
+		if !waiting || r.Clock.Now().After(end) {
 			break
 		}
 		if err := r.pause(ctx); err != nil {
@@ -133,7 +141,7 @@ func (r *run) putBack(ctx context.Context, batch []*member) error {
 	for _, m := range batch {
 		all = append(all, errs[m.ID])
 	}
-	all = append(all, r.restore(ctx), r.journal.write(ctx, false))
+	all = append(all, r.restore(ctx), r.journal.write(ctx))
 	r.stuck = append(r.stuck, all...)
 	return errors.Join(all...)
 }
@@ -144,9 +152,12 @@ func (r *run) giveBack(ctx context.Context, m *member) error {
 	i, ok := r.cluster.Instance(m.ID)
 	switch {
 	case !ok || terminating(i):
-		// The group gets back the capacity that standby took from it. If it
-		// has forgotten the instance already, there is nothing to return.
-		_ = r.Services.Scaling.ExitStandby(ctx, m.Group, m.ID)
+		// The group gets back the capacity that standby took from it, unless it
+		// has forgotten the instance, or ended its standby, already.
+		err := r.Services.Scaling.ExitStandby(ctx, m.Group, m.ID)
+		if err != nil && !awsclient.HasCode(err, "ValidationError") {
+			return fmt.Errorf("give %s back the capacity of %s, which is gone: %w", m.Group, m.ID, err)
+		}
 		return nil
 	case i.State == fleet.EnteringStandby:
 		return fmt.Errorf("%s %w", m.ID, errEntering)

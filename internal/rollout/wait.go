@@ -24,13 +24,13 @@ func (r *run) pause(ctx context.Context) error {
 	if err := r.journal.keep(ctx); err != nil {
 		return err
 	}
-	return r.clock.Sleep(ctx, r.Limits.Poll)
+	return r.Clock.Sleep(ctx, r.Limits.Poll)
 }
 
 // await looks until every member is as wanted. One that is not within the
 // limit fails with what late says of it.
 func (r *run) await(ctx context.Context, batch []*member, limit time.Duration, wanted func(fleet.Instance) bool, late func(fleet.Instance) error) error {
-	for end := r.clock.Now().Add(limit); ; {
+	for end := r.Clock.Now().Add(limit); ; {
 		if err := r.look(ctx); err != nil {
 			return err
 		}
@@ -44,7 +44,7 @@ func (r *run) await(ctx context.Context, batch []*member, limit time.Duration, w
 		if len(waiting) == 0 {
 			return nil
 		}
-		if !r.clock.Now().Before(end) {
+		if !r.Clock.Now().Before(end) {
 			for _, m := range waiting {
 				i, _ := r.cluster.Instance(m.ID)
 				r.fail(m, late(i))
@@ -62,7 +62,7 @@ func (r *run) settle(ctx context.Context) error {
 	if len(r.Instances) > 0 {
 		return nil
 	}
-	for end := r.clock.Now().Add(r.Limits.Health); ; {
+	for end := r.Clock.Now().Add(r.Limits.Health); ; {
 		if err := r.look(ctx); err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ func (r *run) settle(ctx context.Context) error {
 				silent = i.ID
 			}
 		}
-		if silent == "" || !r.clock.Now().Before(end) {
+		if silent == "" || !r.Clock.Now().Before(end) {
 			return nil
 		}
 		r.tell(Event{Instance: silent, Stage: "new", Detail: "has been launched meanwhile and sets itself up"})
