@@ -37,11 +37,15 @@ type Machine struct {
 const setup = `#!/bin/bash
 set -euo pipefail
 version=${VERSION:-$(cat /srv/stable)}
-playbook=${ANS_VERSION:-7}
+playbook=${ANS_VERSION:-$(cat /srv/stable-playbook)}
 echo "$version" >> /srv/setups
 rm -f /srv/www/health /etc/tandem/release
 if [ -e "/srv/slow-$version" ]; then sleep "$(cat "/srv/slow-$version")"; fi
-if [ -e "/srv/break-$version" ]; then
+if [ -e "/srv/stumble" ]; then
+	rm /srv/stumble
+	exit 1
+fi
+if [ -e "/srv/break-$version" ] || [ -e "/srv/break-by-$playbook" ]; then
 	echo "TASK [start the service] failed"
 	exit 2
 fi
@@ -61,6 +65,7 @@ func (c *Cloud) Machine(id string) *Machine {
 		"usr/local/sbin/tandem-setup": m.rooted(setup),
 		"etc/tandem/release":          fmt.Sprintf("SERVICE_VERSION=%d\nPLAYBOOK_VERSION=%d\n", c.stable, Playbook),
 		"srv/stable":                  strconv.Itoa(c.stable),
+		"srv/stable-playbook":         strconv.Itoa(Playbook),
 		"srv/www/health":              "fine",
 	} {
 		path := filepath.Join(m.Root, name)
@@ -82,12 +87,27 @@ func (m *Machine) rooted(script string) string {
 	return script
 }
 
-// Break makes setups of a version fail, Sick makes its health check never
-// pass, Slow makes setups of it take seconds.
+// Stable makes a playbook latest-stable on the machine.
+func (m *Machine) Stable(playbook int) { m.put("stable-playbook", strconv.Itoa(playbook)) }
+
+// BreakBy makes setups by a playbook fail.
+func (m *Machine) BreakBy(playbook int) { m.put(fmt.Sprintf("break-by-%d", playbook), "") }
+
+// Break makes setups of a version fail.
 func (m *Machine) Break(version int) { m.put(fmt.Sprintf("break-%d", version), "") }
 
 // Sick makes the health check of a version never pass.
 func (m *Machine) Sick(version int) { m.put(fmt.Sprintf("sick-%d", version), "") }
+
+// Stumble makes the next setup fail.
+func (m *Machine) Stumble() { m.put("stumble", "") }
+
+// TakeHealthAway makes the health check fail until the next setup.
+func (m *Machine) TakeHealthAway() {
+	if err := os.Remove(filepath.Join(m.Root, "srv/www/health")); err != nil {
+		m.cloud.t.Error(err)
+	}
+}
 
 // Slow makes setups of a version take seconds.
 func (m *Machine) Slow(version int, seconds float64) {

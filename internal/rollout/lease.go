@@ -51,9 +51,11 @@ func openLog(ctx context.Context, cfg Config) (*log, error) {
 		maps.Copy(l.Out, old.Out)
 		maps.Copy(l.Minimums, old.Minimums)
 	}
-	won, err := l.create(ctx, found.next(l.first))
-	if err == nil && won && len(found) > 0 {
-		won, err = l.follows(ctx, found.last().ID)
+	var won bool
+	if len(found) == 0 {
+		won, err = l.create(ctx, l.first)
+	} else {
+		won, err = l.succeed(ctx, found.next(l.first), found.last().ID)
 	}
 	if err != nil {
 		return nil, err
@@ -95,9 +97,13 @@ func (l *log) create(ctx context.Context, name string) (bool, error) {
 	return true, nil
 }
 
-// follows says whether the journal that was just created is in the chain. It is
-// not if all that was found before has come to its end in between.
-func (l *log) follows(ctx context.Context, predecessor string) (bool, error) {
+// succeed begins the journal after that of the predecessor. It does not if
+// everything up to there has come to its end in the meantime.
+func (l *log) succeed(ctx context.Context, name, predecessor string) (bool, error) {
+	won, err := l.create(ctx, name)
+	if err != nil || !won {
+		return false, err
+	}
 	now, err := readChain(ctx, l.store, l.first)
 	if err != nil {
 		return false, err
@@ -120,7 +126,7 @@ func (l *log) write(ctx context.Context) error {
 	after := successor(l.first, l.ID)
 	if l.Abandoned(l.clock.Now()) {
 		// Anybody may be taking over at this moment. So does this rollout.
-		won, err := l.create(ctx, after)
+		won, err := l.succeed(ctx, after, l.ID)
 		return l.hold(won, err)
 	}
 	_, taken, err := l.store.Read(ctx, after)

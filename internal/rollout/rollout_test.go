@@ -418,12 +418,13 @@ func TestExpiredCredentialsMidway(t *testing.T) {
 	s.runs(wanted, s.IDs()...)
 }
 
+var changes = regexp.MustCompile("^(PutParameter|DeleteParameter|UpdateAutoScalingGroup|EnterStandby|ExitStandby|SendCommand|DeregisterTargets|RegisterTargets)$")
+
 // A rollout that is killed leaves something else before each change that it
 // makes. The next one repairs it.
 func TestDeathAtEveryChangeIsRepaired(t *testing.T) {
 	s := stage(t, fleettest.Size{OnDemand: 1})
 	s.config.Plan.MinHealthy = Amount{}
-	changes := regexp.MustCompile("^(PutParameter|DeleteParameter|UpdateAutoScalingGroup|EnterStandby|ExitStandby|SendCommand|DeregisterTargets|RegisterTargets)$")
 	dead := &fleettest.Fault{Code: "Dead", Message: "no longer there to ask"}
 	for last := 1; ; last++ {
 		s.config.Release.Service++

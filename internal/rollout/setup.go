@@ -148,7 +148,7 @@ func (r *run) conclude(m *member, i Invocation, g goal) {
 }
 
 // unawaited is the detail of a member until it is healthy.
-const unawaited = "returned to service; its health was not waited for"
+const unawaited = "its health was not waited for"
 
 func (r *run) giveUp(ctx context.Context, running []*member, limit time.Duration) error {
 	var errs []error
