@@ -96,7 +96,7 @@ func TestInterruptEndsReading(t *testing.T) {
 	done := make(chan int, 1)
 	var stderr bytes.Buffer
 	go func() {
-		done <- run(ctx, []string{"validate", "-"}, app{stdin: stdin, stdout: io.Discard, stderr: &stderr})
+		done <- run(ctx, []string{"validate", "-"}, app{stdin: stdin, stdout: io.Discard, stderr: &stderr, now: time.Now})
 	}()
 	select {
 	case got := <-done:

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"time"
 
@@ -17,10 +16,21 @@ import (
 	"github.com/tandem-iac/tandem/internal/rollout"
 )
 
+// The batches of a deploy, unless told otherwise.
+const (
+	// defaultBatch is of the instances to update.
+	defaultBatch = "25%"
+	// defaultMinHealthy is of the instances in service.
+	defaultMinHealthy = "50%"
+)
+
 // deployOptions is what the user chose for a deploy.
 type deployOptions struct {
-	at                place
-	version, playbook int
+	at       place
+	playbook string // the name of its artifact
+	// version and playbookVersion are 0 where latest-stable is meant.
+	version, playbookVersion int
+
 	batch, minHealthy string
 	limits            rollout.Limits
 	noRollback        bool
@@ -32,11 +42,13 @@ func newDeployCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "deploy {CLUSTER | INSTANCE...}",
 		Short: "Update running instances to a release, batch by batch",
-		Long: `Update the instances of a cluster, or some of them, to a release: batch by batch,
-spot before on-demand, each batch out of service while its setup script runs
-and back once the load balancer finds it healthy. The first batch that fails
-ends the deploy, and what it has updated goes back to the release before. A spot
-instance that is reclaimed meanwhile is no failure.
+		Long: `Update the instances of a cluster, or some of them, to a release, which is a
+version of the service and one of the playbook: batch by batch, spot before
+on-demand, each batch out of service while its setup script runs and back once
+the load balancer finds it healthy. Instances that run both versions already are
+left alone. The first batch that fails ends the deploy, and what it has updated
+goes back to the service and playbook before. A spot instance that is reclaimed
+meanwhile is no failure.
 
 An interrupt returns all instances to service before the program ends, setups
 that run come to their end; a second interrupt ends it at once. What a deploy
@@ -54,17 +66,18 @@ The exit code is 0 only if every instance runs the release.`,
 	o.at.add(cmd)
 	o.at.addBucket(cmd)
 	flags := cmd.Flags()
-	flags.IntVar(&o.version, "version", 0, "`number` of the release (default latest-stable)")
-	flags.IntVar(&o.playbook, "playbook-version", 0, "`number` of the playbook's release (default latest-stable where the service is set up, and no reason by itself to set it up)")
-	flags.StringVar(&o.batch, "batch", "25%", "`instances` to update at a time, a number or a share of those to update")
-	flags.StringVar(&o.minHealthy, "min-healthy", "50%", "`instances` that keep serving, a number or a share of the cluster")
+	flags.IntVar(&o.version, "version", 0, "`number` of the service's release (default latest-stable)")
+	flags.IntVar(&o.playbookVersion, "playbook-version", 0, "`number` of the playbook's release (default latest-stable)")
+	flags.StringVar(&o.playbook, "playbook", "", "`name` of the playbook (default the description's, or SERVICE-playbook)")
+	flags.StringVar(&o.batch, "batch", defaultBatch, "`instances` to update at a time, a number or a share of those to update")
+	flags.StringVar(&o.minHealthy, "min-healthy", defaultMinHealthy, "`instances` that keep serving, a number or a share of those in service")
 	flags.BoolVar(&o.noRollback, "no-rollback", false, "after a failure, leave updated instances on the new release")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print the batches and change nothing")
 	flags.BoolVar(&o.asJSON, "json", false, "print the summary, or the plan of --dry-run, as JSON")
-	flags.DurationVar(&o.limits.Setup, "setup-timeout", 15*time.Minute, "how long a setup script may run")
-	flags.DurationVar(&o.limits.Health, "health-timeout", 10*time.Minute, "how long instances may take to become healthy")
-	flags.DurationVar(&o.limits.Linger, "linger", 20*time.Second, "how long an instance that left the load balancer keeps serving")
-	flags.DurationVar(&o.limits.Poll, "poll", 5*time.Second, "time between two looks at AWS")
+	flags.DurationVar(&o.limits.Setup, "setup-timeout", rollout.DefaultSetup, "how long a setup script may run, 1s to 48h")
+	flags.DurationVar(&o.limits.Health, "health-timeout", rollout.DefaultHealth, "how long instances may take to become healthy")
+	flags.DurationVar(&o.limits.Linger, "linger", rollout.DefaultLinger, "how long an instance that left the load balancer keeps serving")
+	flags.DurationVar(&o.limits.Poll, "poll", rollout.DefaultPoll, "time between two looks at AWS")
 	return cmd
 }
 
@@ -83,15 +96,7 @@ func (a *app) deploy(ctx context.Context, args []string, o deployOptions, change
 	if err != nil {
 		return err
 	}
-	if o.version == 0 {
-		o.version, err = stableVersion(ctx, cfg, o.at, cluster)
-	} else {
-		err = requirePublished(ctx, cfg, o.at, cluster, cluster.Service, o.version)
-	}
-	if err == nil && o.playbook != 0 {
-		playbook := cmp.Or(o.at.clusters[cluster.Name].Playbook, cluster.Service+"-playbook")
-		err = requirePublished(ctx, cfg, o.at, cluster, playbook, o.playbook)
-	}
+	release, err := o.release(ctx, cfg, cluster)
 	if err != nil {
 		return err
 	}
@@ -99,14 +104,14 @@ func (a *app) deploy(ctx context.Context, args []string, o deployOptions, change
 		Services:   rollout.NewServices(cfg),
 		Cluster:    cluster,
 		Instances:  chosen,
-		Release:    fleet.Release{Service: o.version, Playbook: o.playbook},
+		Release:    release,
 		Plan:       plan,
 		NoRollback: o.noRollback,
 		By:         whoami(),
 		Limits:     o.limits,
 	}
 	if o.dryRun {
-		return a.printPlan(planned, o.asJSON)
+		return a.dryRun(ctx, planned, o.asJSON)
 	}
 	return a.rollOut(ctx, planned, o.asJSON)
 }
@@ -116,7 +121,7 @@ func (o deployOptions) plan(changed func(flag string) bool) (rollout.PlanConfig,
 	for _, v := range []struct {
 		flag  string
 		value int
-	}{{"version", o.version}, {"playbook-version", o.playbook}} {
+	}{{"version", o.version}, {"playbook-version", o.playbookVersion}} {
 		if changed(v.flag) && v.value < 1 {
 			return rollout.PlanConfig{}, fmt.Errorf("--%s is %d, want the number of a release, from 1", v.flag, v.value)
 		}
@@ -125,9 +130,12 @@ func (o deployOptions) plan(changed func(flag string) bool) (rollout.PlanConfig,
 		flag  string
 		value time.Duration
 	}{{"setup-timeout", o.limits.Setup}, {"health-timeout", o.limits.Health}, {"poll", o.limits.Poll}, {"linger", o.limits.Linger}} {
-		if l.value <= 0 {
+		if l.value <= 0 { // the library takes 0 for the default
 			return rollout.PlanConfig{}, fmt.Errorf("--%s is %s, want a time above 0", l.flag, l.value)
 		}
+	}
+	if err := o.limits.Validate(); err != nil {
+		return rollout.PlanConfig{}, err
 	}
 	batch, err := rollout.ParseAmount(o.batch)
 	if err != nil {
@@ -141,6 +149,21 @@ func (o deployOptions) plan(changed func(flag string) bool) (rollout.PlanConfig,
 		return rollout.PlanConfig{}, fmt.Errorf("--min-healthy: %w", err)
 	}
 	return rollout.PlanConfig{Batch: batch, MinHealthy: healthy}, nil
+}
+
+// release chooses the versions to deploy. It is an InputError if one was never
+// published, or none promoted.
+func (o deployOptions) release(ctx context.Context, cfg aws.Config, c fleet.Cluster) (fleet.Release, error) {
+	playbook := cmp.Or(o.playbook, o.at.clusters[c.Name].Playbook, c.Service+"-playbook")
+	service, err := chooseVersion(ctx, cfg, o.at, c, c.Service, o.version)
+	if err != nil {
+		return fleet.Release{}, err
+	}
+	by, err := chooseVersion(ctx, cfg, o.at, c, playbook, o.playbookVersion)
+	if err != nil {
+		return fleet.Release{}, fmt.Errorf("%w; is it the playbook of %s? Name another with --playbook", err, c.Name)
+	}
+	return fleet.Release{Service: service, Playbook: by}, nil
 }
 
 // target finds what the arguments name: a cluster, or instances of one.
@@ -157,80 +180,4 @@ func target(ctx context.Context, cfg aws.Config, environment string, args []stri
 	}
 	cluster, err = finder.ClusterOf(ctx, environment, args)
 	return cluster, args, err
-}
-
-func (a *app) rollOut(ctx context.Context, cfg rollout.Config, asJSON bool) error {
-	shown := newRolloutProgress(a.screen)
-	cfg.Progress = shown.show
-	stop := context.AfterFunc(ctx, func() {
-		shown.say("interrupted: returning all instances to service; setups that run come to their end (again to leave at once)")
-	})
-	report, err := rollout.Run(ctx, cfg)
-	stop()
-	shown.end()
-	if len(report.Instances) > 0 {
-		if asJSON {
-			err = errors.Join(err, printJSON(a.stdout, report))
-		} else {
-			printReport(a.stdout, report)
-		}
-	}
-	switch {
-	case err != nil && report.Left != "":
-		return fmt.Errorf("%w; left %s: deploy again to repair it", err, report.Left)
-	case err != nil:
-		return err
-	case !report.Complete:
-		return fmt.Errorf("not every instance runs %s", report.Release)
-	}
-	return nil
-}
-
-// deployPlan is the plan of a deploy in JSON.
-type deployPlan struct {
-	Environment string        `json:"environment"`
-	Cluster     string        `json:"cluster"`
-	Release     fleet.Release `json:"release"`
-	// Batches are the instances in the order of their updates, as they are now.
-	Batches [][]fleet.Instance `json:"batches"`
-}
-
-func (a *app) printPlan(cfg rollout.Config, asJSON bool) error {
-	batches, err := rollout.PlanOf(cfg)
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		plan := deployPlan{cfg.Cluster.Environment, cfg.Cluster.Name, cfg.Release, make([][]fleet.Instance, len(batches))}
-		for n, batch := range batches {
-			for _, id := range batch {
-				i, _ := cfg.Cluster.Instance(id)
-				plan.Batches[n] = append(plan.Batches[n], i)
-			}
-		}
-		return printJSON(a.stdout, plan)
-	}
-	fmt.Fprintf(a.stdout, "%s of %s to %s:\n", cfg.Cluster.Name, cfg.Cluster.Environment, cfg.Release)
-	var rows [][]any
-	for n, batch := range batches {
-		for _, id := range batch {
-			i, _ := cfg.Cluster.Instance(id)
-			rows = append(rows, []any{n + 1, id, i.Lifecycle, i.Zone, i.Release, health(i)})
-		}
-	}
-	printTable(a.stdout, []string{"batch", "instance", "lifecycle", "zone", "release", "health"}, rows)
-	return nil
-}
-
-func printReport(w io.Writer, r rollout.Report) {
-	rows := make([][]any, len(r.Instances))
-	for n, i := range r.Instances {
-		rows[n] = []any{i.ID, i.Lifecycle, i.Outcome, i.Before, i.After, i.State, i.Health, i.Detail}
-	}
-	printTable(w, []string{"instance", "lifecycle", "outcome", "before", "after", "state", "health", "detail"}, rows)
-	all := "not every instance runs"
-	if r.Complete {
-		all = "every instance runs"
-	}
-	fmt.Fprintf(w, "%s of %s: %s %s\n", r.Cluster, r.Environment, all, r.Release)
 }

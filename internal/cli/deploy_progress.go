@@ -24,7 +24,7 @@ type rolloutProgress struct {
 func newRolloutProgress(s *screen) *rolloutProgress {
 	p := &rolloutProgress{screen: s}
 	p.bar = s.bar(0,
-		mpb.PrependDecorators(decor.CountersNoUnit("%d of %d instances")),
+		mpb.PrependDecorators(decor.CountersNoUnit("instances: %d of %d")),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
 			p.mu.Lock()
 			defer p.mu.Unlock()

@@ -44,9 +44,9 @@ func (interruption) Error() string        { return "interrupted" }
 func (interruption) Is(target error) bool { return target == context.Canceled }
 
 // interrupted turns what came of the end of ctx into that one word, unless the
-// error says it itself and more.
+// error wraps the cause, and so says it and more.
 func interrupted(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() == nil || !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), errInterrupted.Error()) {
+	if err == nil || ctx.Err() == nil || !errors.Is(err, context.Canceled) || errors.Is(err, errInterrupted) {
 		return err
 	}
 	return errInterrupted

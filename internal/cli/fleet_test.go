@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,13 +16,14 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/tandem-iac/tandem/internal/awsclient"
+	"github.com/tandem-iac/tandem/internal/fleet"
 	"github.com/tandem-iac/tandem/internal/fleettest"
 	"github.com/tandem-iac/tandem/internal/mototest"
 	"github.com/tandem-iac/tandem/internal/release"
+	"github.com/tandem-iac/tandem/internal/rollout"
 )
 
 // newCloud returns a cluster of two spot instances and one on-demand, and the
@@ -37,48 +39,79 @@ func newCloud(t testing.TB) (*fleettest.Cloud, []string) {
 	return cloud, env
 }
 
-// publishMenhir makes versions 41 and 42 of the cluster's service complete.
-func publishMenhir(t testing.TB, cloud *fleettest.Cloud) {
+// builds is the bucket of a cloud.
+type builds struct {
+	testing.TB
+	client              *s3.Client
+	bucket, environment string
+}
+
+func newBuilds(t testing.TB, cloud *fleettest.Cloud) builds {
 	t.Helper()
 	cfg := fleettest.Config(cloud.URL)
 	account, err := awsclient.AccountID(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := awsclient.NewS3(cfg)
-	bucket := fmt.Sprintf("%s-%s-builds-%s", cloud.Environment, mototest.Region, account)
-	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{
-		Bucket:                    &bucket,
+	return builds{t, awsclient.NewS3(cfg), fmt.Sprintf("%s-%s-builds-%s", cloud.Environment, mototest.Region, account), cloud.Environment}
+}
+
+// publishMenhir makes versions 41 and 42 of the cluster's service complete, and
+// 7 and 8 of its playbook, of which it promotes the first.
+func publishMenhir(t testing.TB, cloud *fleettest.Cloud) {
+	t.Helper()
+	b := newBuilds(t, cloud)
+	if _, err := b.client.CreateBucket(t.Context(), &s3.CreateBucketInput{
+		Bucket:                    &b.bucket,
 		CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: mototest.Region},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	objects := map[string]string{"latest.txt": "VERSION=42\n"}
-	for _, version := range []int{41, 42} {
+	b.publish("menhir", 41, 42)
+	b.publish("menhir-playbook", fleettest.Playbook, fleettest.Playbook+1)
+	b.promote("menhir-playbook", fleettest.Playbook)
+}
+
+func (b builds) publish(artifact string, versions ...int) {
+	b.Helper()
+	for _, version := range versions {
 		manifest, err := json.Marshal(release.Manifest{
-			Artifact: "menhir", Environment: cloud.Environment, Version: version, SHA256: strings.Repeat("0", 64), Size: 1,
+			Artifact: artifact, Environment: b.environment, Version: version, SHA256: strings.Repeat("0", 64), Size: 1,
 		})
 		if err != nil {
-			t.Fatal(err)
+			b.Fatal(err)
 		}
-		objects[fmt.Sprintf("menhir-%d.json", version)] = string(manifest)
+		b.put(artifact, fmt.Sprintf("%s-%d.json", artifact, version), string(manifest))
+		b.put(artifact, "latest.txt", fmt.Sprintf("VERSION=%d\n", version))
 	}
-	for name, content := range objects {
-		key := "menhir/" + cloud.Environment + "/" + name
-		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader(content)}); err != nil {
-			t.Fatal(err)
-		}
+}
+
+func (b builds) promote(artifact string, version int) {
+	b.Helper()
+	b.put(artifact, "latest-stable.txt", fmt.Sprintf("VERSION=%d\n", version))
+}
+
+func (b builds) put(artifact, name, content string) {
+	b.Helper()
+	key := artifact + "/" + b.environment + "/" + name
+	if _, err := b.client.PutObject(b.Context(), &s3.PutObjectInput{Bucket: &b.bucket, Key: &key, Body: strings.NewReader(content)}); err != nil {
+		b.Fatal(err)
 	}
 }
 
 // TestFleetScripts drives the commands that speak to AWS. In a script $ENV is
-// the environment, $SPOT and $ANCHOR are instances of its cluster obelix;
-// `machine ID break|sick VERSION` makes setups go wrong.
+// the environment, $SPOT and $ANCHOR are instances of its cluster obelix.
+//
+//	machine ID break|sick      makes setups of version 42 go wrong
+//	machine ID break-by|silent makes setups by playbook 8 fail, or takes the tags away
+//	promote ARTIFACT VERSION   moves latest-stable
+//	deploying dead|alive       leaves the journal of a deploy
 func TestFleetScripts(t *testing.T) {
 	if _, err := exec.LookPath("ansible-inventory"); err != nil {
 		t.Fatal("ansible-inventory is missing: install ansible-core")
 	}
 	clouds := map[string]*fleettest.Cloud{}
+	cloudOf := func(ts *testscript.TestScript) *fleettest.Cloud { return clouds[ts.Getenv("WORK")] }
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/fleet",
 		Deadline:            time.Now().Add(2 * time.Minute),
@@ -96,13 +129,31 @@ func TestFleetScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": expectCode,
 			"machine": func(ts *testscript.TestScript, _ bool, args []string) {
-				m := clouds[ts.Getenv("WORK")].Machine(args[0])
+				m := cloudOf(ts).Machine(args[0])
 				switch args[1] {
 				case "break":
 					m.Break(42)
 				case "sick":
 					m.Sick(42)
+				case "break-by":
+					m.BreakBy(fleettest.Playbook + 1)
+				case "silent":
+					cloudOf(ts).Tag(args[0], map[string]string{fleet.ReleaseTag: "", fleet.PlaybookTag: ""})
 				}
+			},
+			"promote": func(ts *testscript.TestScript, _ bool, args []string) {
+				version, err := strconv.Atoi(args[1])
+				ts.Check(err)
+				newBuilds(t, cloudOf(ts)).promote(args[0], version)
+			},
+			"deploying": func(ts *testscript.TestScript, _ bool, args []string) {
+				until := time.Now().Add(time.Minute)
+				if args[0] == "dead" {
+					until = time.Time{}
+				}
+				leaveJournal(t, cloudOf(ts), rollout.Journal{
+					ID: "x", By: "getafix", Until: until, Release: fleet.Release{Service: 43, Playbook: fleettest.Playbook},
+				})
 			},
 		},
 	})
@@ -208,16 +259,24 @@ func TestKilledDeployIsRepairedByTheNext(t *testing.T) {
 // expireJournal lets the time pass for which a dead deploy keeps others out.
 func expireJournal(t *testing.T, cloud *fleettest.Cloud) {
 	t.Helper()
-	client := ssm.NewFromConfig(fleettest.Config(cloud.URL))
-	name, overwrite := "/tandem/"+cloud.Environment+"/obelix/deploy", true
-	got, err := client.GetParameter(t.Context(), &ssm.GetParameterInput{Name: &name})
+	store := rollout.NewServices(fleettest.Config(cloud.URL)).Store
+	journal, err := rollout.ReadJournal(t.Context(), store, fleet.Cluster{Environment: cloud.Environment, Name: "obelix"})
+	if err != nil || journal == nil {
+		t.Fatalf("the journal is %v, %v", journal, err)
+	}
+	journal.Until = time.Time{}
+	leaveJournal(t, cloud, *journal)
+}
+
+func leaveJournal(t *testing.T, cloud *fleettest.Cloud, j rollout.Journal) {
+	t.Helper()
+	document, err := json.Marshal(j)
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, after, _ := strings.Cut(*got.Parameter.Value, `"until":"`)
-	_, after, _ = strings.Cut(after, `"`)
-	value := before + `"until":"2020-01-01T00:00:00Z"` + after
-	if _, err := client.PutParameter(t.Context(), &ssm.PutParameterInput{Name: &name, Value: &value, Overwrite: &overwrite}); err != nil {
+	store := rollout.NewServices(fleettest.Config(cloud.URL)).Store
+	name := rollout.JournalName(fleet.Cluster{Environment: cloud.Environment, Name: "obelix"})
+	if _, err := store.Replace(t.Context(), name, string(document)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -232,7 +291,7 @@ func TestAWSErrorNamesItsRequest(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	var stderr bytes.Buffer
-	got := run(t.Context(), []string{"status", "obelix"}, app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &stderr})
+	got := run(t.Context(), []string{"status", "obelix"}, app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &stderr, now: time.Now})
 	want := "tandem: Auto Scaling DescribeAutoScalingGroups: ExpiredToken: The security token included in the request is expired; your credentials have expired: renew them, for example with 'aws sso login' (request id 4442587f-b7d0-a2f9-0000-000000000000)\n"
 	if got != exitFailure || stderr.String() != want {
 		t.Errorf("exit code is %d with %q, want %d with %q", got, stderr.String(), exitFailure, want)

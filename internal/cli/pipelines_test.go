@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml"
 )
@@ -117,7 +118,7 @@ func (j job) run(t *testing.T, script string, values map[string]string) [][]stri
 // acceptable has the real command line parse arguments, and not run them.
 func acceptable(t *testing.T, args []string) {
 	t.Helper()
-	root := newRootCommand(&app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard})
+	root := newRootCommand(&app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, now: time.Now})
 	cmd, rest, err := root.Find(args)
 	if err == nil {
 		err = cmd.ParseFlags(rest)

@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -29,6 +30,8 @@ type app struct {
 	stderr io.Writer
 	// screen is stderr for what may stand beside a bar. Run makes it.
 	screen *screen
+	// now is the time.
+	now func() time.Time
 }
 
 // Main runs the command that the process was started with and returns its
@@ -43,7 +46,7 @@ func Main() int {
 		signal.Stop(signals)
 		cancel(errInterrupted)
 	}()
-	return run(ctx, os.Args[1:], app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr})
+	return run(ctx, os.Args[1:], app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, now: time.Now})
 }
 
 func run(ctx context.Context, args []string, a app) int {

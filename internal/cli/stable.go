@@ -9,25 +9,19 @@ import (
 	"github.com/tandem-iac/tandem/internal/release"
 )
 
-// stableVersion is the version of a cluster's service that latest-stable
-// names, in the bucket that tandem release uses for p.
-func stableVersion(ctx context.Context, cfg aws.Config, p place, c fleet.Cluster) (int, error) {
-	ledger, err := ledgerOf(ctx, cfg, p, c, c.Service)
+// chooseVersion returns the version of an artifact that is pinned, or, where
+// that is 0, the one that latest-stable names, in the bucket that tandem release
+// uses for p. It is a check.InputError if the machines of c would not find it.
+func chooseVersion(ctx context.Context, cfg aws.Config, p place, c fleet.Cluster, artifact string, pinned int) (int, error) {
+	ledger, err := ledgerOf(ctx, cfg, p, c, artifact)
 	if err != nil {
 		return 0, err
 	}
+	if pinned != 0 {
+		return pinned, ledger.Require(ctx, pinned)
+	}
 	stable, err := ledger.Stable(ctx)
 	return stable.Version, err
-}
-
-// requirePublished returns a check.InputError if the machines of c would not
-// find a version of an artifact.
-func requirePublished(ctx context.Context, cfg aws.Config, p place, c fleet.Cluster, artifact string, version int) error {
-	ledger, err := ledgerOf(ctx, cfg, p, c, artifact)
-	if err != nil {
-		return err
-	}
-	return ledger.Require(ctx, version)
 }
 
 func ledgerOf(ctx context.Context, cfg aws.Config, p place, c fleet.Cluster, artifact string) (*release.Ledger, error) {

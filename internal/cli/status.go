@@ -61,9 +61,9 @@ func (a *app) status(ctx context.Context, services rollout.Services, environment
 	if asJSON {
 		return printJSON(a.stdout, clusterStatus{Cluster: cluster, Releases: releases, Skew: len(releases) > 1, Deploy: journal})
 	}
-	printCluster(a.stdout, cluster, releases, time.Now())
+	printCluster(a.stdout, cluster, releases, a.now())
 	if journal != nil {
-		printJournal(a.stdout, cluster, *journal, time.Now())
+		printJournal(a.stdout, cluster, *journal, a.now())
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func printCluster(w io.Writer, c fleet.Cluster, releases []fleet.Running, now ti
 
 func printJournal(w io.Writer, c fleet.Cluster, j rollout.Journal, now time.Time) {
 	if !j.Abandoned(now) {
-		fmt.Fprintf(w, "%s is deploying %s\n", j.By, j.Release)
+		fmt.Fprintf(w, "%s is deploying %s to %s\n", j.By, j.Release, c.Name)
 		return
 	}
 	fmt.Fprintf(w, "a deploy of %s by %s has died: 'tandem deploy %s' repairs what it left\n", j.Release, j.By, c.Name)

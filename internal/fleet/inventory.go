@@ -18,9 +18,10 @@ type HostVars struct {
 	Type        string `json:"tandem_instance_type"`
 	State       string `json:"tandem_state"`
 	Health      string `json:"tandem_health"`
-	// Release and Playbook are 0 where they are unknown.
-	Release  int `json:"tandem_release"`
-	Playbook int `json:"tandem_playbook_release"`
+	// Release and Playbook are versions from 1. Nil, and no variable: unknown,
+	// or the last setup has failed.
+	Release  *int `json:"tandem_release,omitempty"`
+	Playbook *int `json:"tandem_playbook_release,omitempty"`
 }
 
 // NewInventory groups the instances of the clusters by environment, cluster,
@@ -60,8 +61,16 @@ func hostVars(c Cluster, i Instance) HostVars {
 	return HostVars{
 		Host: i.PrivateIP, Environment: c.Environment, Cluster: c.Name, Service: c.Service,
 		Lifecycle: i.Lifecycle, Group: i.Group, Zone: i.Zone, Type: i.Type, State: i.State, Health: i.Health,
-		Release: i.Release.Service, Playbook: i.Release.Playbook,
+		Release: known(i.Release.Service), Playbook: known(i.Release.Playbook),
 	}
+}
+
+// known is nil for the version of a release that nobody knows.
+func known(version int) *int {
+	if version == 0 {
+		return nil
+	}
+	return &version
 }
 
 // groupName joins what a group of Ansible is for and a name. Ansible wants
