@@ -63,6 +63,11 @@ The exit code is 0 only if every instance runs the release.`,
 			return a.deploy(cmd.Context(), args, o, cmd.Flags().Changed)
 		},
 	}
+	o.add(cmd)
+	return cmd
+}
+
+func (o *deployOptions) add(cmd *cobra.Command) {
 	o.at.add(cmd)
 	o.at.addBucket(cmd)
 	flags := cmd.Flags()
@@ -78,7 +83,6 @@ The exit code is 0 only if every instance runs the release.`,
 	flags.DurationVar(&o.limits.Health, "health-timeout", rollout.DefaultHealth, "how long instances may take to become healthy")
 	flags.DurationVar(&o.limits.Linger, "linger", rollout.DefaultLinger, "how long an instance that left the load balancer keeps serving")
 	flags.DurationVar(&o.limits.Poll, "poll", rollout.DefaultPoll, "time between two looks at AWS")
-	return cmd
 }
 
 var instanceID = regexp.MustCompile(`^i-[0-9a-f]+$`)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/tandem-iac/tandem/internal/fleet"
 	"github.com/tandem-iac/tandem/internal/rollout"
@@ -91,11 +92,15 @@ func printPlan(w io.Writer, p deployPlan) {
 }
 
 func printReport(w io.Writer, r rollout.Report) {
+	header := []string{"instance", "lifecycle", "outcome", "before", "after", "state", "health", "detail"}
+	if !slices.ContainsFunc(r.Instances, func(i rollout.Result) bool { return i.Detail != "" }) {
+		header = header[:len(header)-1]
+	}
 	rows := make([][]any, len(r.Instances))
 	for n, i := range r.Instances {
-		rows[n] = []any{i.ID, i.Lifecycle, i.Outcome, i.Before, i.After, i.State, i.Health, i.Detail}
+		rows[n] = []any{i.ID, i.Lifecycle, i.Outcome, i.Before, i.After, i.State, i.Health, i.Detail}[:len(header)]
 	}
-	printTable(w, []string{"instance", "lifecycle", "outcome", "before", "after", "state", "health", "detail"}, rows)
+	printTable(w, header, rows)
 	all := "not every instance runs"
 	if r.Complete {
 		all = "every instance runs"

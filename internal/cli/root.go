@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 // app is all that commands may use of the process around them.
@@ -44,9 +45,23 @@ func Main() int {
 	go func() {
 		<-signals
 		signal.Stop(signals)
+		returnCarriage(os.Stderr)
 		cancel(errInterrupted)
 	}()
 	return run(ctx, os.Args[1:], app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, now: time.Now})
+}
+
+// echoDelay is for the terminal, which shows the ^C just after it has sent the
+// interrupt.
+const echoDelay = 5 * time.Millisecond
+
+// returnCarriage goes back over the ^C that a terminal has shown: what takes a
+// progress bar away goes up a line, and clears it from the same column on.
+func returnCarriage(f *os.File) {
+	if term.IsTerminal(int(f.Fd())) {
+		time.Sleep(echoDelay)
+		fmt.Fprint(f, "\r")
+	}
 }
 
 func run(ctx context.Context, args []string, a app) int {

@@ -91,7 +91,7 @@ func TestOneOfManyTakesTheCluster(t *testing.T) {
 				}
 				k.expire()
 			}
-			const many = 25
+			const many = 16
 			var opened [many]*log
 			var errs [many]error
 			var wg sync.WaitGroup
