@@ -73,7 +73,7 @@ func (l Limits) Validate() error {
 		{"linger", l.Linger, 1, 0},
 	} {
 		switch {
-		case d.max > 0 && !(d.min <= d.value && d.value <= d.max):
+		case d.max > 0 && (d.value < d.min || d.value > d.max):
 			errs = append(errs, check.InputErrorf("%s is %s, want %s to %s", d.name, d.value, d.min, d.max))
 		case d.value < d.min:
 			errs = append(errs, check.InputErrorf("%s is %s, want a time above 0", d.name, d.value))

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -56,7 +55,7 @@ func (k *takers) mustOpen(by string) *log {
 	return l
 }
 
-func (k *takers) expire() { k.clock.forward(lease + time.Second) }
+func (k *takers) expire() { k.clock.outlive() }
 
 func (k *takers) journal() Journal {
 	k.t.Helper()

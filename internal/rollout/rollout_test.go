@@ -48,11 +48,11 @@ func (c *fastClock) Sleep(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// forward lets time pass at once.
-func (c *fastClock) forward(d time.Duration) {
+// outlive lets a lease run out at once.
+func (c *fastClock) outlive() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
+	c.now = c.now.Add(lease + time.Second)
 }
 
 const wanted = 42
@@ -409,7 +409,7 @@ func TestExpiredCredentialsMidway(t *testing.T) {
 		t.Errorf("what is left is %q, want an instance on standby", report.Left)
 	}
 	s.Faults(nil)
-	s.clock.forward(lease + time.Second)
+	s.clock.outlive()
 	report, err = s.run(t.Context())
 	if err != nil || !report.Complete {
 		t.Errorf("the second run: complete is %v, %v", report.Complete, err)
@@ -446,7 +446,7 @@ func TestDeathAtEveryChangeIsRepaired(t *testing.T) {
 			}
 			return
 		}
-		s.clock.forward(lease + time.Second)
+		s.clock.outlive()
 		report, err := Run(t.Context(), s.config)
 		if err != nil || !report.Complete {
 			t.Fatalf("after the death before change %d: complete is %v, %v", last, report.Complete, err)

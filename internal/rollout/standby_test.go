@@ -4,7 +4,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/tandem-iac/tandem/internal/fleettest"
 )
@@ -62,7 +61,7 @@ func TestTakenOverMidway(t *testing.T) {
 	s.Faults(func(c fleettest.Call) *fleettest.Fault {
 		switch {
 		case c.Action == "GetCommandInvocation" && taken.CompareAndSwap(false, true):
-			s.clock.forward(lease + time.Second)
+			s.clock.outlive()
 			_, second = Run(t.Context(), other)
 			returned.Store(true)
 		case returned.Load() && changes.MatchString(c.Action) && c.Service != "ssm":
