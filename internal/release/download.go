@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/tandem-iac/tandem/internal/awsclient"
 	"github.com/tandem-iac/tandem/internal/release/archive"
 )
 
@@ -39,9 +40,9 @@ func (d *download) open() error {
 	}
 	out, err := d.store.client.GetObject(d.ctx, in)
 	switch {
-	case hasStatus(err, http.StatusNotFound) && !hasCode(err, "NoSuchBucket"):
+	case awsclient.HasStatus(err, http.StatusNotFound) && !awsclient.HasCode(err, "NoSuchBucket"):
 		return errNotFound
-	case hasStatus(err, http.StatusPreconditionFailed):
+	case awsclient.HasStatus(err, http.StatusPreconditionFailed):
 		return fmt.Errorf("s3://%s/%s changed while it was being read", d.store.bucket, d.key)
 	case err != nil:
 		return err

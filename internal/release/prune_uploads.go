@@ -6,6 +6,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/tandem-iac/tandem/internal/awsclient"
 )
 
 // unfinishedUpload is a multipart upload that nobody has completed yet; S3
@@ -32,7 +34,7 @@ func (p *pruner) unfinishedUploads(ctx context.Context) ([]unfinishedUpload, err
 			continue
 		}
 		parts, err := p.store.parts(ctx, u.key, u.id)
-		if err != nil && !hasCode(err, "NoSuchUpload") {
+		if err != nil && !awsclient.HasCode(err, "NoSuchUpload") {
 			return nil, err
 		}
 		for _, part := range parts {
@@ -54,7 +56,7 @@ func (p *pruner) pruneUploads(ctx context.Context) error {
 		}
 		if !p.cfg.DryRun {
 			_, err := p.store.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &p.store.bucket, Key: &u.key, UploadId: &u.id})
-			if err != nil && !hasCode(err, "NoSuchUpload") {
+			if err != nil && !awsclient.HasCode(err, "NoSuchUpload") {
 				return err
 			}
 		}

@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/tandem-iac/tandem/internal/awsclient"
 )
 
 var (
@@ -57,7 +57,7 @@ type object struct {
 func (s store) get(ctx context.Context, key string) (object, error) {
 	for attempt := 0; ; attempt++ {
 		out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key})
-		if hasStatus(err, http.StatusNotFound) && !hasCode(err, "NoSuchBucket") {
+		if awsclient.HasStatus(err, http.StatusNotFound) && !awsclient.HasCode(err, "NoSuchBucket") {
 			return object{}, errNotFound
 		} else if err != nil {
 			return object{}, err
@@ -100,7 +100,7 @@ func (s store) put(ctx context.Context, in *s3.PutObjectInput, body []byte) (eta
 	switch {
 	case err == nil:
 		return aws.ToString(out.ETag), nil
-	case hasCode(err, "NoSuchBucket") || !hasStatus(err, http.StatusPreconditionFailed, http.StatusNotFound, http.StatusConflict):
+	case awsclient.HasCode(err, "NoSuchBucket") || !awsclient.HasStatus(err, http.StatusPreconditionFailed, http.StatusNotFound, http.StatusConflict):
 		return "", err
 	}
 	// Either somebody else has written the object, or this very call has, and
@@ -170,30 +170,4 @@ func (s store) list(ctx context.Context, prefix, after string) iter.Seq2[types.O
 			}
 		}
 	}
-}
-
-func hasStatus(err error, statuses ...int) bool {
-	var response *smithyhttp.ResponseError
-	if !errors.As(err, &response) {
-		return false
-	}
-	for _, status := range statuses {
-		if response.HTTPStatusCode() == status {
-			return true
-		}
-	}
-	return false
-}
-
-func hasCode(err error, codes ...string) bool {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return false
-	}
-	for _, code := range codes {
-		if api.ErrorCode() == code {
-			return true
-		}
-	}
-	return false
 }

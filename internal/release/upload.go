@@ -19,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go/middleware"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/tandem-iac/tandem/internal/awsclient"
 )
 
 const (
@@ -76,7 +78,7 @@ func (u *upload) run(ctx context.Context) error {
 	} else {
 		err = u.parts(ctx)
 	}
-	if hasCode(err, "NoSuchUpload") || hasStatus(err, http.StatusPreconditionFailed) {
+	if awsclient.HasCode(err, "NoSuchUpload") || awsclient.HasStatus(err, http.StatusPreconditionFailed) {
 		if owned := u.own(ctx); !errors.Is(owned, errNotFound) {
 			return owned
 		}
@@ -88,7 +90,7 @@ func (u *upload) run(ctx context.Context) error {
 func (u *upload) own(ctx context.Context) error {
 	head, err := u.store.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &u.store.bucket, Key: &u.key})
 	switch {
-	case hasStatus(err, http.StatusNotFound):
+	case awsclient.HasStatus(err, http.StatusNotFound):
 		return errNotFound
 	case err != nil:
 		return err
