@@ -101,17 +101,17 @@ func (c *Catalog) Spot(region, instanceType string) (low, typical, high float64,
 	return onDemand * share.Low, onDemand * share.Typical, onDemand * share.High, true
 }
 
-// SpotShare is the assumed price of spot as a share of on-demand: that of the
-// type's family in the region, or else of the region, or else of all.
+// SpotShare is the assumed price of spot as a share of on-demand: the range of
+// the region, or of all of them, with what is typical of the type's family.
 func (c *Catalog) SpotShare(region, instanceType string) Share {
-	spot := c.file.Spot
-	if share, ok := spot.Families[region][Family(instanceType)]; ok {
-		return share
+	share, ok := c.file.Spot.Regions[region]
+	if !ok {
+		share = c.file.Spot.Everywhere
 	}
-	if share, ok := spot.Regions[region]; ok {
-		return share
+	if typical, ok := c.file.Spot.Typical[region][Family(instanceType)]; ok {
+		share.Typical = typical
 	}
-	return spot.Everywhere
+	return share
 }
 
 // SpotSource is where the spot assumption is from.

@@ -64,9 +64,10 @@ type block[K ~string] struct {
 type spotAssumption struct {
 	Source     string `json:"source"`
 	Everywhere Share  `json:"everywhere"`
-	// Regions are exceptions from it, Families exceptions from these by region.
-	Regions  map[string]Share            `json:"regions"`
-	Families map[string]map[string]Share `json:"families"`
+	// Regions are exceptions from it.
+	Regions map[string]Share `json:"regions"`
+	// Typical are exceptions from the typical share, by region and family.
+	Typical map[string]map[string]float64 `json:"typical"`
 }
 
 // Share is the price of spot as a share of on-demand, above 0 and at most 1.
@@ -181,9 +182,14 @@ func (s spotAssumption) check(faults *check.Errors, sources map[string]Source) {
 	for name, share := range s.Regions {
 		share.check(faults, check.Join(path+".regions", name))
 	}
-	for name, families := range s.Families {
-		for family, share := range families {
-			share.check(faults, check.Join(check.Join(path+".families", name), family))
+	for name, families := range s.Typical {
+		share, ok := s.Regions[name]
+		if !ok {
+			share = s.Everywhere
+		}
+		for family, typical := range families {
+			share.Typical = typical
+			share.check(faults, check.Join(check.Join(path+".typical", name), family))
 		}
 	}
 }
