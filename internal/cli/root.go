@@ -96,7 +96,7 @@ func newRootCommand(a *app) *cobra.Command {
 		Short: "Web clusters on AWS, on-demand and spot in tandem",
 		Long: `tandem checks descriptions of web clusters on AWS, in which an on-demand and a
 spot Auto Scaling group work in tandem behind a load balancer, and runs their
-releases: build, publish, promote, deploy, roll back.
+releases: build, publish, promote, deploy, roll back. It knows what they cost.
 
 Exit codes: 0 fine, 1 failure, 2 the input is wrong.`,
 		SilenceErrors: true, // run reports them
@@ -111,6 +111,7 @@ Exit codes: 0 fine, 1 failure, 2 the input is wrong.`,
 		newDeployCommand(a),
 		newInitCommand(a),
 		newInventoryCommand(a),
+		newPriceCommand(a),
 		newReleaseCommand(a),
 		newSchemaCommand(a),
 		newStatusCommand(a),
@@ -121,7 +122,7 @@ Exit codes: 0 fine, 1 failure, 2 the input is wrong.`,
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	eachCommand(root, func(c *cobra.Command) {
-		if c.HasSubCommands() {
+		if c.HasSubCommands() && c.RunE == nil {
 			refuseUnknown(c)
 		}
 	})
