@@ -26,7 +26,7 @@ func TestPromises(t *testing.T) {
 			"instances live in private subnets":              func(t *testing.T, s tfgraph.Stack) { instancesArePrivate(t, s, all["prod-network"]) },
 			"scaling is left alone":                          scalingIsLeftAlone,
 			"launch templates are safe":                      launchTemplatesAreSafe,
-			"spot is bid for in one way":                     func(t *testing.T, s tfgraph.Stack) { spotIsBidFor(t, s, env.OnDemandPrices) },
+			"spot is bid for in one way":                     func(t *testing.T, s tfgraph.Stack) { spotIsBidFor(t, s, env) },
 			"alarms watch the group they act on":             alarmsWatchTheirGroup,
 			"policies carry nothing the provider refuses":    policiesAreAccepted,
 			"steps have no gap":                              stepsHaveNoGap,
@@ -188,7 +188,7 @@ func launchTemplatesAreSafe(t *testing.T, stack tfgraph.Stack) {
 	}
 }
 
-func spotIsBidFor(t *testing.T, stack tfgraph.Stack, prices map[string]float64) {
+func spotIsBidFor(t *testing.T, stack tfgraph.Stack, env spec.Environment) {
 	pairs := 0
 	for address, group := range stack.Resources["aws_autoscaling_group"] {
 		policy := list(group["mixed_instances_policy"])
@@ -209,7 +209,7 @@ func spotIsBidFor(t *testing.T, stack tfgraph.Stack, prices map[string]float64) 
 			t.Errorf("%s names no instance types", address)
 		}
 		for _, override := range overrides {
-			price, known := prices[override["instance_type"].(string)]
+			price, _, known := env.OnDemandPrice(override["instance_type"].(string))
 			if !known || !(bid > price) {
 				t.Errorf("%s: the bid %v is not above the on-demand price %v of %s", address, bid, price, override["instance_type"])
 			}

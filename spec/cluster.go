@@ -166,7 +166,7 @@ const (
 	amiARM = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 )
 
-func (c Cluster) withDefaults(name string, prices map[string]float64) Cluster {
+func (c Cluster) withDefaults(name string, prices pricing) Cluster {
 	if formats["name"].matches(name) { // or else its fault would be told twice
 		setDefault(&c.Service, name)
 	}

@@ -55,11 +55,18 @@ func TestDefaultsFollow(t *testing.T) {
 	high := web("    spot: {scale_out: {sustained: {threshold: 80}, spike: {threshold: 90}}}\n    on_demand: {scale_out: {sustained: {threshold: 100}}}\n")
 	arm := goBuilt()
 	arm.Clusters = map[string]Cluster{"web": {OnDemand: OnDemand{InstanceType: "m6g.large"}}}
+	stated := goBuilt()
+	stated.OnDemandPrices = map[string]float64{"m5.large": 0.5}
+	stated.Clusters = map[string]Cluster{"web": {OnDemand: OnDemand{InstanceType: "m5.large"}}}
 	for _, c := range []struct {
 		name      string
 		got, want any
 	}{
 		{"bid", web("").Spot.MaxPrice, 0.15},
+		// m5a.xlarge is 0.216 by the price file: × 1.2 = 0.2592.
+		{"bid by the price file", web("    spot: {instance_types: [m4.large, m5a.xlarge]}\n").Spot.MaxPrice, 0.2592},
+		// 0.5 is stated, whatever the file says of m5.large.
+		{"bid by a stated price", stated.WithDefaults().Clusters["web"].Spot.MaxPrice, 0.6},
 		{"max above min", web("    spot: {min: 20}\n").Spot.Max, 20},
 		{"playbook", web("    service: shop\n").Playbook, "shop-playbook"},
 		{"image for ARM", arm.WithDefaults().Clusters["web"].Instance.AMI.SSMParameter, amiARM},

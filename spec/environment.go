@@ -41,11 +41,13 @@ type Environment struct {
 	State State `yaml:"state,omitempty"`
 	// Tags are put on every resource, instances and volumes included. Default: none.
 	Tags map[string]string `yaml:"tags,omitempty" items:"0..40" keys:"tag_key" each:"tag_value" why:"AWS takes 50, of which tandem keeps 10"`
-	// OnDemandPrices are the Linux on-demand prices, in USD per hour and in
-	// this region, of every instance type that a cluster names. Bids are
-	// computed from them and checked against them. See
-	// https://aws.amazon.com/ec2/pricing/on-demand/. Required.
-	OnDemandPrices map[string]float64 `yaml:"on_demand_prices" required:"true" keys:"instance_type" each:"0.0001..1000"`
+	// OnDemandPrices are Linux on-demand prices, in USD per hour and in this
+	// region, that go before those of the price file that is built in, which
+	// `tandem price` prints. A type that the file does not have, in this region
+	// or at all, has to be here. Bids are computed from the prices and checked
+	// against them. See https://aws.amazon.com/ec2/pricing/on-demand/.
+	// Default: none, the price file's hold.
+	OnDemandPrices map[string]float64 `yaml:"on_demand_prices,omitempty" keys:"instance_type" each:"0.0001..1000"`
 	// Network is the VPC. Default: 10.0.0.0/16 over two availability zones.
 	Network Network `yaml:"network,omitempty"`
 	// Delivery is the pair of buckets for builds and access logs.
@@ -88,8 +90,9 @@ func (e Environment) WithDefaults() Environment {
 	e.Network = e.Network.WithDefaults(e.Region)
 	e.Delivery = e.Delivery.WithDefaults()
 	e.Clusters = maps.Clone(e.Clusters)
+	prices := e.pricing()
 	for name, c := range e.Clusters {
-		e.Clusters[name] = c.withDefaults(name, e.OnDemandPrices)
+		e.Clusters[name] = c.withDefaults(name, prices)
 	}
 	return e
 }

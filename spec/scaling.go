@@ -23,7 +23,7 @@ type Spot struct {
 	// Default: the on-demand group's type.
 	InstanceTypes []string `yaml:"instance_types,omitempty" items:"1..40" each:"instance_type"`
 	// MaxPrice is the bid in USD per hour, above the on-demand price of every
-	// type, so that no instance is lost for its price; capacity can still be
+	// type (on_demand_prices has where these are from), so that no instance is lost for its price; capacity can still be
 	// reclaimed. What is paid is the market price, never the bid. Default: 1.2
 	// times the highest on-demand price of the types.
 	MaxPrice float64 `yaml:"max_price,omitempty" range:"0.0001..1000"`
@@ -142,24 +142,16 @@ func (o OnDemand) withDefaults(published Duration) OnDemand {
 	return o
 }
 
-func (s Spot) withDefaults(onDemandType string, prices map[string]float64, published Duration) Spot {
+func (s Spot) withDefaults(onDemandType string, prices pricing, published Duration) Spot {
 	if s.InstanceTypes == nil {
 		s.InstanceTypes = []string{onDemandType}
 	}
-	if highest := highestPrice(s.InstanceTypes, prices); s.MaxPrice == 0 && highest > 0 {
+	if _, highest, _ := prices.highest(s.InstanceTypes); s.MaxPrice == 0 && highest > 0 {
 		// In 1/100 of a cent, so that 1.2 × 0.125 is 0.15 to the last bit.
 		s.MaxPrice = math.Ceil(highest*bidMargin*1e4-1e-6) / 1e4
 	}
 	s.Group = s.Group.withDefaults(50, 85, published)
 	return s
-}
-
-func highestPrice(types []string, prices map[string]float64) float64 {
-	highest := 0.0
-	for _, t := range types {
-		highest = max(highest, prices[t])
-	}
-	return highest
 }
 
 // withDefaults takes the default thresholds, and how often instances publish

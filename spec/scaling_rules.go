@@ -42,13 +42,13 @@ func (c Cluster) validateGroups(faults *relations, ctx clusterContext) {
 func (c Cluster) validatePrices(faults *relations, ctx clusterContext) {
 	types, onDemand := ctx.path+".spot.instance_types", ctx.path+".on_demand.instance_type"
 	checkDistinct(faults, types, c.Spot.InstanceTypes)
-	prices := ctx.environment.OnDemandPrices
+	prices := ctx.environment.pricing()
 	needPrice := func(path, instanceType string) {
-		_, known := prices[instanceType]
-		faults.Require(known || len(prices) == 0, path, quote(instanceType), "a type whose price is in on_demand_prices", "on_demand_prices")
+		_, _, known := prices.of(instanceType)
+		faults.Require(known, path, quote(instanceType), prices.wantPrice(), "on_demand_prices", "region")
 	}
 	needPrice(onDemand, c.OnDemand.InstanceType)
-	bidOn := []string{types, onDemand} // what the bid is measured by
+	bidOn := []string{types, onDemand, "region"} // what the bid is measured by
 	for i, t := range c.Spot.InstanceTypes {
 		path := check.Index(types, i)
 		if t != c.OnDemand.InstanceType { // or else that is told
@@ -58,9 +58,9 @@ func (c Cluster) validatePrices(faults *relations, ctx clusterContext) {
 		faults.Require(isARM(t) == isARM(c.OnDemand.InstanceType), path, quote(t),
 			fmt.Sprintf("a type of the architecture of on_demand.instance_type, %s: both groups start from one image", c.OnDemand.InstanceType), onDemand)
 	}
-	highest := highestPrice(c.Spot.InstanceTypes, prices)
+	dearest, highest, source := prices.highest(c.Spot.InstanceTypes)
 	faults.Require(c.Spot.MaxPrice > highest || highest == 0, ctx.path+".spot.max_price", number(c.Spot.MaxPrice),
-		"above the on-demand price "+number(highest), bidOn...)
+		fmt.Sprintf("above the on-demand price of %s, %s by %s", dearest, number(highest), source), bidOn...)
 }
 
 func (g Group) validate(faults *relations, path, monitoring string) {

@@ -16,9 +16,8 @@ func ExampleSynth() {
 	defer os.RemoveAll(dir)
 
 	made, err := stacks.Synth(context.Background(), spec.Environment{
-		Name:           "prod",
-		Region:         "ap-southeast-1",
-		OnDemandPrices: map[string]float64{"m4.large": 0.125},
+		Name:   "prod",
+		Region: "ap-southeast-1",
 		Clusters: map[string]spec.Cluster{
 			"obelix": {CertificateARN: "arn:aws:acm:ap-southeast-1:123456789012:certificate/obelix"},
 		},
@@ -38,9 +37,8 @@ func ExampleSynth() {
 // Whatever is wrong is reported at once, by the path in the description.
 func ExampleBuild_invalid() {
 	err := stacks.Build(nil, spec.Environment{
-		Name:           "prod",
-		Region:         "ap-southeast-1",
-		OnDemandPrices: map[string]float64{"m4.large": 0.125},
+		Name:   "prod",
+		Region: "ap-southeast-1",
 		Clusters: map[string]spec.Cluster{
 			"obelix": {
 				CertificateARN: "arn:aws:acm:us-east-1:123456789012:certificate/obelix",
@@ -51,5 +49,5 @@ func ExampleBuild_invalid() {
 	fmt.Println(err)
 	// Output:
 	// clusters.obelix.certificate_arn is "arn:aws:acm:us-east-1:123456789012:certificate/obelix", want a certificate of the load balancer's region, ap-southeast-1
-	// clusters.obelix.spot.max_price is 0.09, want above the on-demand price 0.125
+	// clusters.obelix.spot.max_price is 0.09, want above the on-demand price of m4.large, 0.125 by the price file of 2026-01-19
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tandem-iac/tandem/internal/awsregion"
 	"github.com/tandem-iac/tandem/internal/check"
+	"github.com/tandem-iac/tandem/internal/price"
 	"github.com/tandem-iac/tandem/spec"
 )
 
@@ -27,9 +28,6 @@ const (
 
 	defaultRegion       = "ap-southeast-1"
 	defaultInstanceType = "m4.large"
-	// defaultPrice is that of the default type in the default region, the only
-	// one known here: prices change and differ everywhere.
-	defaultPrice = 0.125
 )
 
 // smallest is the smallest useful description.
@@ -38,12 +36,12 @@ var smallest = template.Must(template.New("").Funcs(template.FuncMap{"yaml": yam
 # Editors check this file by the schema: tandem schema > ` + schemaFile + `
 environment: {{yaml .Environment}}
 region: {{yaml .Region}}
-
-# Linux on-demand prices in this region, USD per hour. Spot bids are above them.
+{{with .Price}}
+# Linux on-demand prices in this region, {{$.Currency}} per hour. Spot bids are above them.
 # ` + pricingPage + `
 on_demand_prices:
-  {{yaml .InstanceType}}: {{.Price}}
-{{with .Zones}}
+  {{yaml $.InstanceType}}: {{.}}
+{{end}}{{with .Zones}}
 network:
   availability_zones:
 {{- range .}}
@@ -67,13 +65,13 @@ type starter struct {
 	CertificateARN string
 	// Zones are the availability zones. Nil: the default ones.
 	Zones []string
-	// OnDemandPrice is in USD per hour. Nil: the known one, if it is known.
+	// OnDemandPrice is in the region's currency per hour. Nil: the price file's.
 	OnDemandPrice *float64
 }
 
 func newInitCommand(a *app) *cobra.Command {
 	var s starter
-	var price float64
+	var stated float64
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "init [FILE]",
@@ -86,7 +84,7 @@ tandem.yaml; - is standard output). What it leaves out has a safe default.`,
 		ValidArgsFunction: completeFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("on-demand-price") {
-				s.OnDemandPrice = &price
+				s.OnDemandPrice = &stated
 			}
 			return a.init(fileArg(args), s, force)
 		},
@@ -97,8 +95,7 @@ tandem.yaml; - is standard output). What it leaves out has a safe default.`,
 	flags.StringSliceVar(&s.Zones, "availability-zones", nil, "`ZONES` of that region, two or more with commas between (default its a and b)")
 	flags.StringVar(&s.Cluster, "cluster", "web", "`name` of the cluster")
 	flags.StringVar(&s.InstanceType, "instance-type", defaultInstanceType, "`type` of the instances")
-	flags.Float64Var(&price, "on-demand-price", 0, fmt.Sprintf("`USD` per hour of that type in that region, see %s (default %v for %s in %s; required for others)",
-		pricingPage, defaultPrice, defaultInstanceType, defaultRegion))
+	flags.Float64Var(&stated, "on-demand-price", 0, fmt.Sprintf("`PRICE` per hour of that type in that region, see %s (default that of the price file, which 'tandem price' prints)", pricingPage))
 	flags.StringVar(&s.CertificateARN, "certificate-arn", "", "`ARN` of the load balancer's certificate in that region (default a placeholder to replace)")
 	flags.BoolVar(&force, "force", false, "overwrite FILE")
 	return cmd
@@ -152,12 +149,14 @@ func mayWrite(file string, force bool) error {
 // of one that does not are named by path, as there is no file to point into.
 func (s starter) file() ([]byte, spec.Environment, error) {
 	var faults check.Errors
-	price, known := s.price()
-	if !known {
-		faults.Add("--on-demand-price", "", fmt.Sprintf("the price of %s in %s in USD per hour, see %s", s.InstanceType, s.Region, pricingPage))
+	if _, _, known := (spec.Environment{Region: s.Region}).OnDemandPrice(s.InstanceType); !known && s.OnDemandPrice == nil {
+		faults.Add("--on-demand-price", "", fmt.Sprintf("the price of %s in %s in %s per hour, which the price file does not have, see %s",
+			s.InstanceType, s.Region, price.Currency(s.Region), pricingPage))
+		passes := 1.0 // so that the other faults show
+		s.OnDemandPrice = &passes
 	}
 	var b bytes.Buffer
-	if err := smallest.Execute(&b, s.fields(price)); err != nil {
+	if err := smallest.Execute(&b, s.fields()); err != nil {
 		return nil, spec.Environment{}, err
 	}
 	env, err := spec.Parse("", b.Bytes())
@@ -172,25 +171,20 @@ func (s starter) file() ([]byte, spec.Environment, error) {
 }
 
 // fields are what the template prints.
-func (s starter) fields(price float64) any {
+func (s starter) fields() any {
 	placeholder := s.CertificateARN == ""
 	if placeholder {
 		s.CertificateARN = fmt.Sprintf(placeholderARN, awsregion.Partition(s.Region), s.Region)
 	}
+	stated := "" // the price file has it
+	if s.OnDemandPrice != nil {
+		stated = strconv.FormatFloat(*s.OnDemandPrice, 'f', -1, 64)
+	}
 	return struct {
 		starter
-		Price       string
-		Placeholder bool
-	}{s, strconv.FormatFloat(price, 'f', -1, 64), placeholder}
-}
-
-// price is the on-demand price; where it is not known, one that passes, so
-// that the other faults show.
-func (s starter) price() (usd float64, known bool) {
-	if s.OnDemandPrice != nil {
-		return *s.OnDemandPrice, true
-	}
-	return defaultPrice, s.Region == defaultRegion && s.InstanceType == defaultInstanceType
+		Price, Currency string
+		Placeholder     bool
+	}{s, stated, price.Currency(s.Region), placeholder}
 }
 
 // plain are the strings that YAML reads as such without quotes, but for words.

@@ -117,6 +117,9 @@ func (a *app) priceRegion(ctx context.Context) (string, error) {
 	file := fileArg(nil)
 	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
 		env, err := a.load(ctx, file)
+		if errors.As(err, new(check.Errors)) && env.Region != "" {
+			err = nil // a bid that is wrong is what prices are looked up for
+		}
 		return env.Region, err
 	}
 	if region := cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")); region != "" {

@@ -95,7 +95,7 @@ func (a *app) updatePrices(ctx context.Context, u priceUpdate) error {
 			return err
 		}
 	}
-	report := priceReport{u.output, !u.dryRun, fresh.Date(), slices.Concat([]price.Change{}, changes), slices.Concat([]price.Skipped{}, fetched.Skipped)}
+	report := priceReport{u.output, !u.dryRun, fresh.Date(), append([]price.Change{}, changes...), append([]price.Skipped{}, fetched.Skipped...)}
 	if u.asJSON {
 		return printJSON(a.stdout, report)
 	}
