@@ -95,7 +95,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		s.refused = append(s.refused, err.Error())
-		refuse(w, http.StatusBadRequest, "InvalidParameterException", err.Error())
+		refuse(w, "InvalidParameterException", err.Error())
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
@@ -164,17 +164,17 @@ func (s *Server) page(q getProducts) ([]byte, error) {
 
 // Throttle is AWS's refusal of too many requests.
 func Throttle(w http.ResponseWriter, _ []byte) {
-	refuse(w, http.StatusBadRequest, "ThrottlingException", "Rate exceeded")
+	refuse(w, "ThrottlingException", "Rate exceeded")
 }
 
 // Deny is AWS's refusal of somebody without the permission.
 func Deny(w http.ResponseWriter, _ []byte) {
-	refuse(w, http.StatusBadRequest, "AccessDeniedException", "User is not authorized to perform: pricing:GetProducts")
+	refuse(w, "AccessDeniedException", "User is not authorized to perform: pricing:GetProducts")
 }
 
 // Expire is AWS's refusal of a token that is too old.
 func Expire(w http.ResponseWriter, _ []byte) {
-	refuse(w, http.StatusBadRequest, "ExpiredNextTokenException", "The pagination token expired")
+	refuse(w, "ExpiredNextTokenException", "The pagination token expired")
 }
 
 // Cut ends the connection in the middle of the answer.
@@ -187,10 +187,10 @@ func Cut(w http.ResponseWriter, answer []byte) {
 	panic(http.ErrAbortHandler)
 }
 
-func refuse(w http.ResponseWriter, status int, code, message string) {
+func refuse(w http.ResponseWriter, code, message string) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	w.Header().Set("X-Amzn-Requestid", "00000000-0000-4000-8000-000000000000")
-	w.WriteHeader(status)
+	w.WriteHeader(http.StatusBadRequest)
 	// A client that has gone is its own affair.
 	_ = json.NewEncoder(w).Encode(map[string]string{"__type": code, "Message": message})
 }
