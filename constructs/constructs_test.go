@@ -311,7 +311,7 @@ func TestInvalidConfigsAddNothing(t *testing.T) {
 	crowded.Name = "Prod"
 	crowded.Network.PublicSubnets = []string{"10.0.0.0/24"}
 	crowded.Delivery.AccessLogDays = -1
-	const low = "clusters.web.spot.max_price is 0.09, want above the on-demand price 0.125"
+	const low = "clusters.web.spot.max_price is 0.09, want above the on-demand price of m4.large, 0.125 by on_demand_prices"
 	for _, test := range []struct {
 		name  string
 		build func(stack cdktf.TerraformStack) error

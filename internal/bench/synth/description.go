@@ -11,7 +11,7 @@ import (
 // clusters, all defaults, into dir and returns its path.
 func writeDescription(dir string, clusters int) (string, error) {
 	var b strings.Builder
-	b.WriteString("environment: prod\nregion: ap-southeast-1\non_demand_prices: {m4.large: 0.125}\nclusters:\n")
+	b.WriteString("environment: prod\nregion: ap-southeast-1\nclusters:\n")
 	for i := range clusters {
 		fmt.Fprintf(&b, "  web-%d:\n    certificate_arn: arn:aws:acm:ap-southeast-1:123456789012:certificate/web-%d\n", i, i)
 	}
