@@ -23,7 +23,7 @@ test: versions node_modules tools ## Run every test
 
 .PHONY: test-pure
 test-pure: ## Run the tests that need nothing but Go
-	$(TEST) ./spec/... ./cmd/... ./internal/check ./internal/iam ./internal/tfgraph ./internal/awsregion
+	$(TEST) ./spec/... ./cmd/... ./internal/check ./internal/iam ./internal/tfgraph ./internal/awsregion ./internal/price ./internal/cost
 
 .PHONY: golden
 golden: node_modules ## Write what tests compare with anew; review the diff

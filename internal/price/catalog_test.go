@@ -23,6 +23,26 @@ func TestLookups(t *testing.T) {
 	if got, ok := catalog.OnDemand("us-east-1", "m4.large"); !ok || got != 0.1 {
 		t.Errorf("m4.large in us-east-1 is %v, %v, want 0.1", got, ok)
 	}
+	for _, region := range catalog.Regions() {
+		for _, service := range price.Services() {
+			if _, ok := catalog.Service(region, service); !ok {
+				t.Errorf("%s has no %s", region, service)
+			}
+		}
+		for _, instanceType := range []string{"m4.large", "m4.4xlarge", "t3.small", "c5.xlarge"} {
+			hour, ok := catalog.OnDemand(region, instanceType)
+			low, typical, high, assumed := catalog.Spot(region, instanceType)
+			if !ok || !assumed || !(0 < low && low < typical && typical < high && high < hour) {
+				t.Errorf("%s in %s costs %v, as spot %v, %v, %v", instanceType, region, hour, low, typical, high)
+			}
+		}
+		if got, _ := catalog.DetailedMonitoringMonth(region); got < 2.0999 || got > 2.1001 {
+			t.Errorf("detailed monitoring in %s is %v, want 7 × 0.3", region, got)
+		}
+		if _, ok := catalog.ServiceSource(region); !ok {
+			t.Errorf("services of %s have no source", region)
+		}
+	}
 	if got, ok := catalog.VCPUs("c5.2xlarge"); !ok || got != 8 {
 		t.Errorf("c5.2xlarge has %v vCPUs, %v, want 8", got, ok)
 	}

@@ -108,6 +108,24 @@ func TestFetchAndMerge(t *testing.T) {
 	checkMerged(t, decode(t, encode(t, merged)))
 }
 
+// TestFetchWithoutRegionCode reads us-east-1, whose usage types have none.
+func TestFetchWithoutRegionCode(t *testing.T) {
+	s := pricetest.New(t, 100, pricetest.Region("us-east-1", "", pricetest.USD))
+	fetched, err := fetch(t, s, "us-east-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(fetched.Skipped) > 0 {
+		t.Errorf("skipped %v", fetched.Skipped)
+	}
+	merged, _ := decode(t, small).Merge(fetched)
+	for _, service := range price.Services() {
+		if _, ok := merged.Service("us-east-1", service); !ok {
+			t.Errorf("%s has no price", service)
+		}
+	}
+}
+
 func checkMerged(t *testing.T, c *price.Catalog) {
 	t.Helper()
 	if got, want := c.Date(), "2026-05-01"; got != want {

@@ -55,8 +55,9 @@ func Usage(service, family, region, usageType string, attributes map[string]stri
 	return Product{service, "SKU-" + region + "-" + usageType, family, all, terms}
 }
 
-// With is the product with other attributes.
-func (p Product) With(attributes map[string]string) Product {
+// With is the product with other attributes and terms.
+func (p Product) With(attributes map[string]string, terms ...Term) Product {
+	p.Terms = terms
 	p.Attributes = maps.Clone(p.Attributes)
 	maps.Copy(p.Attributes, attributes)
 	p.SKU += fmt.Sprint(attributes)
@@ -124,9 +125,11 @@ func Region(region, code string, price func(amount string) Term) []Product {
 	m5 := Instance(region, "m5.large", "2", "8 GiB", price("0.1070000000"))
 	return []Product{
 		m5,
-		m5.With(map[string]string{"capacitystatus": "UnusedCapacityReservation"}),
-		m5.With(map[string]string{"operatingSystem": "Windows"}),
-		m5.With(map[string]string{"tenancy": "Dedicated"}),
+		m5.With(map[string]string{"capacitystatus": "UnusedCapacityReservation"}, price("0.9")),
+		m5.With(map[string]string{"operatingSystem": "Windows"}, price("0.9")),
+		m5.With(map[string]string{"tenancy": "Dedicated"}, price("0.9")),
+		m5.With(map[string]string{"preInstalledSw": "SQL Std"}, price("0.9")),
+		m5.With(map[string]string{"marketoption": "CapacityBlock"}, price("0.9")),
 		Instance(region, "m5.24xlarge", "96", "1,384 GiB", price("5.1360000000")),
 		Instance(region, "c5.large", "2", "4 GiB", price("0.0960000000")),
 		Instance(region, "x1.32xlarge", "128", "1,952 GiB", price("13.338")),
