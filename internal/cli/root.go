@@ -96,7 +96,8 @@ func newRootCommand(a *app) *cobra.Command {
 		Short: "Web clusters on AWS, on-demand and spot in tandem",
 		Long: `tandem checks descriptions of web clusters on AWS, in which an on-demand and a
 spot Auto Scaling group work in tandem behind a load balancer, and runs their
-releases: build, publish, promote, deploy, roll back. It also looks up what instances cost.
+releases: build, publish, promote, deploy, roll back. It also looks up what
+instances cost.
 
 Exit codes: 0 fine, 1 failure, 2 the input is wrong.`,
 		SilenceErrors: true, // run reports them
