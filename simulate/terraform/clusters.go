@@ -70,15 +70,18 @@ func (d *document) owner(r *resource, groups map[*resource]*group) *group {
 	if len(found) == 1 {
 		return groups[found[0]]
 	}
-	if text, known := v.(string); known {
+	if text, known := v.(string); known && len(found) == 0 {
 		d.findings = append(d.findings, Finding{Address: r.address, Problem: "acts on group " + clip(text) + ", which is not here: it is left out"})
 		return nil
 	}
-	what := cmp.Or(strings.Join(others, ", "), "not set")
 	if len(found) > 1 {
-		what = "any of " + addresses(found)
+		for _, candidate := range found {
+			r.block(&groups[candidate].findings).refuse("autoscaling_group_name is any of %s: which of them, the plan does not tell", addresses(found))
+		}
+		return nil
 	}
-	d.findings = append(d.findings, Finding{Address: r.address, Problem: "autoscaling_group_name is " + what + ", want one group that is here", Refuses: true})
+	d.findings = append(d.findings, Finding{Address: r.address, Refuses: true,
+		Problem: "autoscaling_group_name is " + cmp.Or(strings.Join(others, ", "), "not set") + ", want one group that is here"})
 	return nil
 }
 
@@ -152,10 +155,16 @@ func (c *assembly) alarms(policies []*policy) {
 				}
 			}
 		}
-		invoked, _ := c.find(r.get("alarm_actions"), policyType, "arn")
+		actions := r.get("alarm_actions")
+		invoked, _ := c.find(actions, policyType, "arn")
 		for _, target := range invoked {
 			p := byResource[target]
 			if p == nil {
+				continue
+			}
+			if severalWays(actions, invoked) {
+				r.block(&p.group.findings).refuse("alarm_actions is any of %s: which of them, the plan does not tell", addresses(invoked))
+				p.refused = true
 				continue
 			}
 			if b := r.block(&p.group.findings); !b.flag("actions_enabled", true) {

@@ -139,6 +139,9 @@ func (g *group) hook(b block) {
 // register notes where the group's instances get their load from.
 func (d *document) register(g *group, v any) {
 	found, others := d.find(v, targetType, "arn", "id")
+	if severalWays(v, found) {
+		g.block(&g.findings).refuse("registers in any of %s: which of them, the plan does not tell", addresses(found))
+	}
 	for _, target := range found {
 		g.targets = append(g.targets, target.address)
 		delay := defaultDeregistration

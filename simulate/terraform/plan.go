@@ -210,12 +210,16 @@ func (p *plan) unknown(r *resource, e *tfjson.Expression) any {
 		return nil
 	}
 	resolver := resolver{plan: p, seen: map[string]bool{}}
-	resolver.all(r.module, e.References, r)
+	from := asker{index: r.index}
+	if config := p.config[withoutIndices(join(r.module, r.kind+"."+r.name))]; config != nil {
+		from.forEach = config.ForEachExpression
+	}
+	resolver.all(r.module, e.References, from)
 	text := strings.Join(e.References, ", ")
 	if len(e.References) > 0 {
 		text = e.References[0]
 	}
-	return unknown{from: resolver.found, text: text}
+	return unknown{from: resolver.found, text: text, guessed: resolver.guessed}
 }
 
 var index = regexp.MustCompile(`\[(?:[0-9]+|"(?:[^"\\]|\\.)*")\]`)

@@ -151,6 +151,11 @@ func find(path string, documents []*document, cfg Config) (found []Cluster, err 
 		found = append(found, d.clusters(cfg)...)
 	}
 	if len(found) == 0 {
+		for _, d := range documents {
+			if refused := (Cluster{Findings: order(d.findings)}).refusals(); refused != "" {
+				return nil, check.InputErrorf("%s has no aws_autoscaling_group in it that can be simulated:\n%s", path, refused)
+			}
+		}
 		return nil, check.InputErrorf("%s has no aws_autoscaling_group in it, want one at least", path)
 	}
 	slices.SortStableFunc(found, func(a, b Cluster) int { return strings.Compare(a.Name, b.Name) })

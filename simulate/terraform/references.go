@@ -16,21 +16,31 @@ type resolver struct {
 	*plan
 	found []*resource
 	seen  map[string]bool
+	// guessed tells that each.value was followed: of all that a for_each
+	// mentions, the plan does not say what belongs to which key.
+	guessed bool
 }
 
-// all adds the resources that references in a module lead to. Self is the
-// resource that has them, whose own index each.key and count.index stand for;
-// nil: none.
-func (s *resolver) all(module string, references []string, self *resource) {
+// asker is what holds a reference.
+type asker struct {
+	// index is what each.key or count.index stands for; nil: neither.
+	index any
+	// forEach is where each.value comes from.
+	forEach *tfjson.Expression
+}
+
+// all adds the resources that references in a module lead to. From is who
+// has them.
+func (s *resolver) all(module string, references []string, from asker) {
 	for _, reference := range references {
 		if key := module + "|" + reference; !s.seen[key] {
 			s.seen[key] = true
-			s.one(module, reference, self)
+			s.one(module, reference, from)
 		}
 	}
 }
 
-func (s *resolver) one(module, reference string, self *resource) {
+func (s *resolver) one(module, reference string, from asker) {
 	steps := stepsOf(reference)
 	switch {
 	case len(steps) < 2:
@@ -38,22 +48,20 @@ func (s *resolver) one(module, reference string, self *resource) {
 		call := s.calls[withoutIndices(module)]
 		name, _ := steps[1].(string)
 		if call != nil && call.Expressions[name] != nil {
-			s.all(parent(module), referencesOf(call.Expressions[name]), nil)
+			s.all(parent(module), referencesOf(call.Expressions[name]), asker{index: indexOf(module), forEach: call.ForEachExpression})
 		}
-	case steps[0] == "each" && steps[1] == "value" && self != nil:
-		config := s.config[withoutIndices(join(module, self.kind+"."+self.name))]
-		if config != nil && config.ForEachExpression != nil {
-			s.all(module, referencesOf(config.ForEachExpression), nil)
-		}
+	case steps[0] == "each" && steps[1] == "value" && from.forEach != nil:
+		s.guessed = true
+		s.all(module, referencesOf(from.forEach), asker{})
 	case steps[0] == "module":
-		s.output(module, steps[1:], self)
+		s.output(module, steps[1:])
 	default:
-		s.resource(module, steps, self)
+		s.resource(module, steps, from)
 	}
 }
 
 // output follows module.name[index].output.
-func (s *resolver) output(module string, steps []any, self *resource) {
+func (s *resolver) output(module string, steps []any) {
 	name, _ := steps[0].(string)
 	inner := join(module, "module."+name)
 	child := s.modules[withoutIndices(inner)]
@@ -68,7 +76,7 @@ func (s *resolver) output(module string, steps []any, self *resource) {
 			return
 		}
 		for _, instance := range s.moduleInstances(inner, index) {
-			s.all(instance, referencesOf(child.Outputs[output].Expression), self)
+			s.all(instance, referencesOf(child.Outputs[output].Expression), asker{})
 		}
 		return
 	}
@@ -92,7 +100,7 @@ func (s *resolver) moduleInstances(address string, index any) []string {
 			}
 			instance += rest[:end+1]
 		}
-		if own := stepsOf("x" + instance[len(address):]); !seen[instance] && (index == nil || len(own) == 2 && own[1] == index) {
+		if !seen[instance] && (index == nil || indexOf(instance) == index) {
 			seen[instance] = true
 			found = append(found, instance)
 		}
@@ -101,15 +109,15 @@ func (s *resolver) moduleInstances(address string, index any) []string {
 }
 
 // resource adds the instances of type.name[index] in a module. Without an
-// index it is the one of self's own index, where there is one, else all of them.
-func (s *resolver) resource(module string, steps []any, self *resource) {
+// index it is the one of the asker's own index, where there is one, else all of them.
+func (s *resolver) resource(module string, steps []any, from asker) {
 	kind, _ := steps[0].(string)
 	name, _ := steps[1].(string)
 	all := s.instances[module+"|"+kind+"."+name]
 	if len(steps) > 2 && s.addIndex(all, steps[2]) {
 		return
 	}
-	if self != nil && self.index != nil && len(all) > 1 && s.addIndex(all, self.index) {
+	if from.index != nil && len(all) > 1 && s.addIndex(all, from.index) {
 		return
 	}
 	// A reference to one instance comes with a shorter one, to all of them.
@@ -171,6 +179,18 @@ func parent(module string) string {
 		i = strings.LastIndex(module[:i], "module.")
 	}
 	return strings.TrimSuffix(module[:max(0, i)], ".")
+}
+
+// indexOf is the index that an address ends in, nil if it has none.
+func indexOf(module string) any {
+	if !strings.HasSuffix(module, "]") {
+		return nil
+	}
+	steps := stepsOf(module)
+	if len(steps) == 0 {
+		return nil
+	}
+	return steps[len(steps)-1]
 }
 
 // referencesOf are all references of an expression, those of nested blocks too.

@@ -30,6 +30,8 @@ type unknown struct {
 	from []*resource
 	// text is what it is made of, or why it is not known.
 	text string
+	// guessed tells that not all of from need be in it.
+	guessed bool
 }
 
 // block reads arguments, and keeps what it could not read.
@@ -227,9 +229,9 @@ func (d *document) find(v any, kind string, attributes ...string) (found []*reso
 				others = append(others, item.text)
 			}
 		case string:
-			if r := d.byText(item, kind, attributes); r != nil {
-				found = append(found, r)
-			} else if item != "" {
+			named := d.byText(item, kind, attributes)
+			found = append(found, named...)
+			if len(named) == 0 && item != "" {
 				others = append(others, clip(item))
 			}
 		case nil:
@@ -246,15 +248,28 @@ func (d *document) find(v any, kind string, attributes ...string) (found []*reso
 	return found, others
 }
 
-func (d *document) byText(text, kind string, attributes []string) *resource {
+// byText returns the resources of a type one of whose attributes is the text:
+// several where they have the same name in different regions.
+func (d *document) byText(text, kind string, attributes []string) []*resource {
+	var found []*resource
 	for _, r := range d.ofType(kind) {
-		for _, attribute := range attributes {
-			if value, ok := r.get(attribute).(string); ok && value != "" && value == text {
-				return r
-			}
+		if slices.ContainsFunc(attributes, func(attribute string) bool {
+			value, ok := r.get(attribute).(string)
+			return ok && value != "" && value == text
+		}) {
+			found = append(found, r)
 		}
 	}
-	return nil
+	return found
+}
+
+// severalWays tells whether v leads to several resources of a type, of which
+// the plan does not tell which.
+func severalWays(v any, found []*resource) bool {
+	if len(found) < 2 {
+		return false
+	}
+	return slices.ContainsFunc(items(v), func(item any) bool { u, ok := item.(unknown); return ok && u.guessed })
 }
 
 func nameOf(v any) string {

@@ -57,16 +57,20 @@ type Cluster struct {
 // Err is nil if nothing refuses the simulation; else a check.InputError that
 // tells everything that does, a line each.
 func (c Cluster) Err() error {
+	if refusals := c.refusals(); refusals != "" {
+		return check.InputErrorf("cluster %s cannot be simulated:\n%s", c.Name, refusals)
+	}
+	return nil
+}
+
+func (c Cluster) refusals() string {
 	var lines []string
 	for _, f := range c.Findings {
 		if f.Refuses {
 			lines = append(lines, f.String())
 		}
 	}
-	if len(lines) == 0 {
-		return nil
-	}
-	return check.InputErrorf("cluster %s cannot be simulated:\n%s", c.Name, strings.Join(lines, "\n"))
+	return strings.Join(lines, "\n")
 }
 
 // Warnings are the findings that refuse nothing.
