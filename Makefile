@@ -23,19 +23,22 @@ test: versions node_modules tools ## Run every test
 
 .PHONY: test-pure
 test-pure: ## Run the tests that need nothing but Go
-	$(TEST) ./spec/... ./cmd/... ./internal/check ./internal/iam ./internal/tfgraph ./internal/awsregion ./internal/price ./internal/cost
+	$(TEST) ./spec/... ./simulate/... ./cmd/... ./internal/check ./internal/iam ./internal/tfgraph ./internal/awsregion ./internal/price ./internal/cost
 
 .PHONY: golden
 golden: node_modules ## Write what tests compare with anew; review the diff
-	UPDATE_GOLDEN=1 go test -count=1 . ./constructs ./spec ./internal/cli
+	UPDATE_GOLDEN=1 go test -count=1 . ./constructs ./spec ./simulate/terraform ./internal/cli
 
 .PHONY: generate
 generate: ## Write the JSON Schema and docs/spec.md anew from the types
 	go generate ./...
 
 .PHONY: fuzz
-fuzz: ## Look for descriptions that break the parser, for a minute
+fuzz: ## Look for input that breaks a parser, for a minute each
 	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./spec
+	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./simulate/terraform
+	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./simulate/load
+	go test -run '^$$' -fuzz FuzzReadCSV -fuzztime 1m ./simulate/load
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml and shellcheck

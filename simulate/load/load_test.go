@@ -3,6 +3,7 @@ package load_test
 import (
 	"fmt"
 	"math"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -153,6 +154,33 @@ func TestConfig(t *testing.T) {
 		l := parse(t, test.text, test.cfg)
 		if !l.Start().Equal(test.start) || l.Duration() != test.duration || l.Unit() != test.unit {
 			t.Errorf("%s: %s, %s, %s", test.text, l.Start(), l.Duration(), l.Unit())
+		}
+	}
+}
+
+// TestDocumented parses the examples of docs/loads.md, and finds every shape in
+// its table.
+func TestDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/loads.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := strings.Split(string(text), "```")[1]
+	n := 0
+	for example := range strings.Lines(examples) {
+		if example = strings.TrimSpace(example); example != "" && example != "traffic.csv" {
+			parse(t, example, load.Config{})
+			n++
+		}
+	}
+	if n < 5 {
+		t.Errorf("%d examples, want them all", n)
+	}
+	_, err = load.Parse("zzzzzzzzzzzz", load.Config{})
+	_, all, _ := strings.Cut(err.Error(), "there are ")
+	for name := range strings.SplitSeq(all, ", ") {
+		if !strings.Contains(string(text), "\n| `"+name+"` | ") {
+			t.Errorf("%s is not in the table", name)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -94,7 +95,7 @@ func groupName(r *resource) string {
 	if r.index != nil {
 		return fmt.Sprintf("%s-%v", r.name, r.index)
 	}
-	return r.name
+	return cmp.Or(r.name, r.address, "unnamed")
 }
 
 // unusual reports settings that change what the simulated policies do.

@@ -2,7 +2,6 @@ package terraform
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -150,8 +149,8 @@ func (c *assembly) invoke(policies []*policy) {
 	}
 }
 
-func (g *group) warn(address, format string, args ...any) {
-	g.findings = append(g.findings, Finding{Address: address, Problem: fmt.Sprintf(format, args...)})
+func (g *group) warn(address, problem string) {
+	g.findings = append(g.findings, Finding{Address: address, Problem: problem})
 }
 
 // oneSided warns of a group that can only grow, or never changes.
