@@ -36,9 +36,9 @@ generate: ## Write the JSON Schema and docs/spec.md anew from the types
 .PHONY: fuzz
 fuzz: ## Look for input that breaks a parser, for a minute each
 	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./spec
-	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./simulate/terraform
-	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./simulate/load
-	go test -run '^$$' -fuzz FuzzReadCSV -fuzztime 1m ./simulate/load
+	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m -fuzzminimizetime 10x ./simulate/terraform
+	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m -fuzzminimizetime 10x ./simulate/load
+	go test -run '^$$' -fuzz FuzzReadCSV -fuzztime 1m -fuzzminimizetime 10x ./simulate/load
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml and shellcheck

@@ -31,6 +31,7 @@ func (d *document) clusters(cfg Config) []Cluster {
 	d.attach(byResource)
 	d.parts(byResource)
 	policies := d.policies(byResource)
+	invocations := d.invocations()
 	distinct(all)
 
 	var found []Cluster
@@ -39,8 +40,11 @@ func (d *document) clusters(cfg Config) []Cluster {
 		for _, g := range groups {
 			c.byResource[g.resource] = g
 		}
-		own := slices.DeleteFunc(slices.Clone(policies), func(p *policy) bool { return c.byResource[p.group.resource] == nil })
-		c.alarms(own)
+		var own []*policy
+		for _, g := range groups {
+			own = append(own, policies[g]...)
+		}
+		c.alarms(own, invocations)
 		c.invoke(own)
 		found = append(found, c.cluster(d.regionOf(groups[0].resource, cfg)))
 	}
@@ -126,62 +130,76 @@ func (d *document) parts(groups map[*resource]*group) {
 	}
 }
 
-func (d *document) policies(groups map[*resource]*group) []*policy {
-	var all []*policy
+func (d *document) policies(groups map[*resource]*group) map[*group][]*policy {
+	all := map[*group][]*policy{}
 	for _, r := range d.ofType(policyType) {
 		g := d.owner(r, groups)
 		if g == nil {
 			continue
 		}
 		if p := newPolicy(r, g); p != nil {
-			all = append(all, p)
+			all[g] = append(all[g], p)
+		}
+	}
+	return all
+}
+
+// invocation is an alarm's mention of a policy.
+type invocation struct {
+	alarm *resource
+	// argument is where, such as alarm_actions.
+	argument string
+	// choice are the policies of which the plan does not tell which; else empty.
+	choice []*resource
+}
+
+// invocations are the mentions of each policy.
+func (d *document) invocations() map[*resource][]invocation {
+	all := map[*resource][]invocation{}
+	for _, r := range d.ofType(alarmType) {
+		for _, argument := range []string{"alarm_actions", "ok_actions", "insufficient_data_actions"} {
+			actions := r.get(argument)
+			invoked, _ := d.find(actions, policyType, "arn") // others are topics and the like
+			i := invocation{alarm: r, argument: argument}
+			if severalWays(actions, invoked) {
+				i.choice = invoked
+			}
+			for _, policy := range invoked {
+				all[policy] = append(all[policy], i)
+			}
 		}
 	}
 	return all
 }
 
 // alarms gives policies the alarms that invoke them.
-func (c *assembly) alarms(policies []*policy) {
-	byResource := map[*resource]*policy{}
+func (c *assembly) alarms(policies []*policy, all map[*resource][]invocation) {
 	for _, p := range policies {
-		byResource[p.resource] = p
-	}
-	for _, r := range c.ofType(alarmType) {
-		for _, state := range []string{"ok_actions", "insufficient_data_actions"} {
-			invoked, _ := c.find(r.get(state), policyType, "arn")
-			for _, target := range invoked {
-				if p := byResource[target]; p != nil {
-					r.block(&p.group.findings).refuse("%s invokes %s, which is not simulated, want alarm_actions", state, target.address)
-				}
-			}
+		for _, i := range all[p.resource] {
+			c.invoked(p, i)
 		}
-		actions := r.get("alarm_actions")
-		invoked, _ := c.find(actions, policyType, "arn")
-		for _, target := range invoked {
-			p := byResource[target]
-			if p == nil {
-				continue
-			}
-			if severalWays(actions, invoked) {
-				r.block(&p.group.findings).refuse("alarm_actions is any of %s: which of them, the plan does not tell", addresses(invoked))
-				p.refused = true
-				continue
-			}
-			if b := r.block(&p.group.findings); !b.flag("actions_enabled", true) {
-				b.warn("actions_enabled is false: it invokes nothing")
-				continue
-			}
-			if alarm, ok := c.newAlarm(r, p); ok {
-				p.sim.Alarms = append(p.sim.Alarms, alarm)
-			} else {
-				p.refused = true
-			}
-		}
-	}
-	for _, p := range policies {
 		slices.SortStableFunc(p.sim.Alarms, func(a, b simulate.Alarm) int {
 			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Address, b.Address))
 		})
+	}
+}
+
+func (c *assembly) invoked(p *policy, i invocation) {
+	b := i.alarm.block(&p.group.findings)
+	switch {
+	case i.argument != "alarm_actions":
+		b.refuse("%s invokes %s, which is not simulated, want alarm_actions", i.argument, p.address)
+	case i.choice != nil:
+		b.refuse("alarm_actions is any of %s: which of them, the plan does not tell", addresses(i.choice))
+		p.refused = true
+	case !b.flag("actions_enabled", true):
+		b.warn("actions_enabled is false: it invokes nothing")
+	default:
+		if alarm, ok := c.newAlarm(i.alarm, p); ok {
+			p.sim.Alarms = append(p.sim.Alarms, alarm)
+		} else {
+			p.refused = true
+		}
 	}
 }
 

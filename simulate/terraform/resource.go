@@ -252,15 +252,31 @@ func (d *document) find(v any, kind string, attributes ...string) (found []*reso
 // several where they have the same name in different regions.
 func (d *document) byText(text, kind string, attributes []string) []*resource {
 	var found []*resource
-	for _, r := range d.ofType(kind) {
-		if slices.ContainsFunc(attributes, func(attribute string) bool {
-			value, ok := r.get(attribute).(string)
-			return ok && value != "" && value == text
-		}) {
-			found = append(found, r)
+	for _, attribute := range attributes {
+		for _, r := range d.textsOf(kind, attribute)[text] {
+			if !slices.Contains(found, r) {
+				found = append(found, r)
+			}
 		}
 	}
 	return found
+}
+
+// textsOf indexes resources of a type by an attribute, once: there may be
+// thousands.
+func (d *document) textsOf(kind, attribute string) map[string][]*resource {
+	key := kind + "." + attribute
+	index, done := d.texts[key]
+	if !done {
+		index = map[string][]*resource{}
+		for _, r := range d.ofType(kind) {
+			if text, ok := r.get(attribute).(string); ok && text != "" {
+				index[text] = append(index[text], r)
+			}
+		}
+		d.texts[key] = index
+	}
+	return index
 }
 
 // severalWays tells whether v leads to several resources of a type, of which

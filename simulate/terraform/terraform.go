@@ -111,13 +111,14 @@ func order(findings []Finding) []Finding {
 type document struct {
 	resources []*resource
 	kinds     map[string][]*resource
-	findings  []Finding // about more than one cluster
+	texts     map[string]map[string][]*resource // by type and attribute, then text
+	findings  []Finding                         // about more than one cluster
 	// region is that of a resource's provider, "" where it is not known.
 	region func(r *resource) string
 }
 
 func newDocument() *document {
-	return &document{kinds: map[string][]*resource{}, region: func(*resource) string { return "" }}
+	return &document{kinds: map[string][]*resource{}, texts: map[string]map[string][]*resource{}, region: func(*resource) string { return "" }}
 }
 
 func (d *document) add(r *resource) {
