@@ -201,6 +201,11 @@ func TestLongTrace(t *testing.T) {
 	if got := fill(trace, 1, 19*24*time.Hour, 100*time.Second)[0]; math.Abs(got-49.5) > 1e-9 {
 		t.Errorf("mean of 0..99 is %g", got)
 	}
+	for day, got := range fill(trace, 20, 0, 24*time.Hour) {
+		if math.Abs(got-49.5) > 1e-9 {
+			t.Errorf("mean of day %d is %g, want 49.5", day, got)
+		}
+	}
 	runtime.KeepAlive(trace)
 }
 

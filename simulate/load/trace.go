@@ -159,6 +159,9 @@ func (t *Trace) Fill(values []float64, from, step time.Duration) {
 		end := begin + step
 		sum := 0.0
 		for c.run < len(t.runs) && c.at < end {
+			if c.at >= begin {
+				sum += c.whole(end)
+			}
 			sum += c.area(max(begin, c.at), min(end, c.next))
 			if c.next > end {
 				break
@@ -218,6 +221,28 @@ func (c *cursor) advance() {
 	if c.run++; c.run < len(c.runs) {
 		c.enter()
 	}
+}
+
+// whole is the integral over all points of the run that end before end, but for
+// its last, which may have a gap behind it; it goes on to what follows them.
+func (c *cursor) whole(end time.Duration) float64 {
+	if c.step <= 0 || c.step > c.Trace.step || c.next >= end {
+		return 0
+	}
+	n := min(int((end-c.at-1)/c.step), c.last-c.index)
+	sum := 0.0
+	for first, left := c.index, n; left > 0; {
+		chunk := c.chunks[first>>chunkBits][first&(1<<chunkBits-1):]
+		chunk = chunk[:min(left, len(chunk))]
+		for _, value := range chunk {
+			sum += float64(value)
+		}
+		first, left = first+len(chunk), left-len(chunk)
+	}
+	c.index += n
+	c.at += time.Duration(n) * c.step
+	c.settle()
+	return sum * float64(c.step)
 }
 
 // area is the integral over [a, b), which lies between the point and the next.
