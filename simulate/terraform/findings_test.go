@@ -1,6 +1,7 @@
 package terraform_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -34,6 +35,9 @@ func TestFindings(t *testing.T) {
 		{"an adjustment of another kind", policy(`{"adjustment_type": "Double"}`), policyAt + `adjustment_type is "Double", want ChangeInCapacity`, ""},
 		{"another type", policy(`{"scaling_adjustment": [1]}`), policyAt + "scaling_adjustment is a list, want a number", ""},
 		{"a policy without an alarm", alarm(`{"alarm_actions": []}`), policyAt + "no alarm here invokes it", ""},
+		{"a rescue of spot by spot", `{"resource": {"aws_launch_template": {"t": {"instance_market_options": {"market_type": "spot"}}}, "aws_cloudwatch_metric_alarm": {"high": {"alarm_actions": []}}, "aws_autoscaling_group": {
+			"g": {"target_group_arns": ["arn:x"]}, "h": {"name": "h", "min_size": 1, "max_size": 1, "target_group_arns": ["arn:x"], "launch_template": {"id": "${aws_launch_template.t.id}"}}}}}`,
+			policyAt + "no alarm here invokes it", "its target group is not here"},
 		{"actions of an alarm that are off", alarm(`{"actions_enabled": false}`), policyAt + "no alarm here invokes it", alarmAt + "actions_enabled is false"},
 		{"a group that is not here", policy(`{"autoscaling_group_name": "other"}`), "", policyAt + "acts on group other, which is not here"},
 		{"a group that is not known", policy(`{"autoscaling_group_name": "${data.aws_autoscaling_group.x.name}"}`), policyAt + "autoscaling_group_name is data.aws_autoscaling_group.x.name, want one group", ""},
@@ -110,6 +114,29 @@ func TestFindings(t *testing.T) {
 				t.Errorf("%v, %d warnings", found[0].Err(), len(found[0].Warnings()))
 			}
 		})
+	}
+}
+
+// TestOpenReferences has a for_each with two policies in it: which of them an
+// alarm invokes, a plan does not tell.
+func TestOpenReferences(t *testing.T) {
+	data, err := os.ReadFile("testdata/foreign/plan.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const before = `"for_each_expression":{"references":["aws_autoscaling_policy.step.arn"`
+	text := strings.Replace(string(data), before, before+`,"aws_autoscaling_policy.in.arn"`, 1)
+	if text == string(data) {
+		t.Fatal("the plan has no such for_each")
+	}
+	found, err := terraform.Parse("f", []byte(text), terraform.Config{Catalog: fixed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const at = `module.web["shop"].`
+	want := at + `module.alarm["high"].aws_cloudwatch_metric_alarm.this: alarm_actions is any of ` + at + "aws_autoscaling_policy.step, " + at + "aws_autoscaling_policy.in: which of them, the plan does not tell"
+	if shop := found[2]; shop.Name != "shop" || shop.Err() == nil || !strings.Contains(shop.Err().Error(), want) {
+		t.Errorf("%v, want %s", shop.Err(), want)
 	}
 }
 
