@@ -5,6 +5,7 @@ package check
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -108,13 +109,19 @@ func Index(parent string, i int) string {
 }
 
 // Merge makes one Errors of those that several validations returned, or nil.
-// An error of another type comes back joined with the rest.
+// What two of them say alike is said once. An error of another type comes back
+// joined with the rest.
 func Merge(errs ...error) error {
 	var all Errors
 	for _, err := range errs {
 		var faults Errors
 		if errors.As(err, &faults) {
-			all = append(all, faults...)
+			for _, fault := range faults {
+				alike := func(other *FieldError) bool { return *other == *fault }
+				if !slices.ContainsFunc(all, alike) {
+					all = append(all, fault)
+				}
+			}
 		} else if err != nil {
 			return errors.Join(errs...)
 		}

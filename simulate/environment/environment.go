@@ -28,7 +28,8 @@ func FromSpec(env spec.Environment, cluster string, prices catalog.Catalog) (sim
 	if !known {
 		return simulate.Cluster{}, check.InputErrorf("cluster %q is not there; %s", cluster, check.Suggest(cluster, slices.Sorted(maps.Keys(env.Clusters))))
 	}
-	onDemandPrices := maps.Clone(env.OnDemandPrices)
+	onDemandPrices := map[string]float64{}
+	maps.Copy(onDemandPrices, env.OnDemandPrices)
 	maps.Copy(onDemandPrices, prices.OnDemand)
 	prices.OnDemand = onDemandPrices
 

@@ -74,10 +74,11 @@ func TestFaults(t *testing.T) {
 	if !errors.As(err, &input) || err.Error() != `cluster "obelics" is not there; did you mean obelix?` {
 		t.Error(err)
 	}
+	env.OnDemandPrices = map[string]float64{"m4.large": 0.125, "m5.large": 0.12, "m5a.large": 0.108}
 	_, err = environment.FromSpec(env, "obelix", catalog.Catalog{})
 	var faults check.Errors
 	want := "spot price of m5a.large is not known in ap-southeast-1, want --spot-price m5a.large=USD-PER-HOUR"
-	if !errors.As(err, &faults) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "on-demand price") {
+	if !errors.As(err, &faults) || strings.Count(err.Error(), want) != 1 || strings.Count(err.Error(), "vCPUs of m4.large") != 1 || strings.Contains(err.Error(), "on-demand price") {
 		t.Errorf("%v, want %s and nothing about on-demand", err, want)
 	}
 	env.Region = "nowhere"
