@@ -41,6 +41,9 @@ type Group struct {
 	Warmup *time.Duration
 	// Cooldown is the group's default cooldown. Nil: AWS's 300 s.
 	Cooldown *time.Duration
+	// LoadBalancerHealth replaces instances that fail the load balancer's health
+	// checks (health_check_type ELB); else only those that no longer run.
+	LoadBalancerHealth bool
 	// GracePeriod is how long after InService failed health checks do not count.
 	GracePeriod time.Duration
 	// LaunchHook and TerminateHook are how long lifecycle hooks hold an instance

@@ -1,0 +1,61 @@
+package simulate
+
+import "time"
+
+// Market is what EC2 does to the instances of a cluster: reclaims, lack of
+// capacity, prices. Times count from the load's start.
+type Market struct {
+	// ReclaimRate is how often a spot instance is reclaimed, per instance-hour;
+	// [0, 60]. Reclaims of a type come at the rate ReclaimRate/ReclaimShare, each
+	// taking ReclaimShare of what the type has in each group.
+	ReclaimRate float64
+	// ReclaimShare is the correlation within a type: the part of its instances
+	// that one reclaim takes along, (0, 1]; near 0 instances are lost one by one,
+	// 1 takes all at once. Fractions of an instance are drawn. 0: DefaultReclaimShare.
+	ReclaimShare float64
+	// Reclaims are taken as they are, besides those at the rate; by time.
+	Reclaims []Reclaim
+	// RebalanceLead is how long before the interruption notice EC2 recommends a
+	// rebalance; 0, as often in practice, gives both at once.
+	// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/rebalance-recommendations.html
+	RebalanceLead time.Duration
+	// Outages are periods in which nothing can be launched.
+	Outages []Outage
+	// Prices are changes of spot prices; by time. Where a price rises above a
+	// group's bid, EC2 interrupts the group's spot instances of that type and
+	// launches none.
+	Prices []PriceChange
+}
+
+// DefaultReclaimShare applies where Market.ReclaimShare is not set.
+const DefaultReclaimShare = 0.1
+
+// Reclaim is an interruption notice to a part of a type's spot instances.
+type Reclaim struct {
+	// At is when the notice comes; the instances are gone two minutes later.
+	At time.Duration
+	// Type is the instance type's name. Empty: each type.
+	Type string
+	// Share of the type's spot instances in each group, (0, 1], rounded to
+	// whole instances, halves up; the oldest go first.
+	Share float64
+}
+
+// Outage is a period without capacity.
+type Outage struct {
+	// From and Until bound it; Until is exclusive.
+	From, Until time.Duration
+	// Type is the instance type's name. Empty: each type.
+	Type string
+	// OnDemand extends it to on-demand instances.
+	OnDemand bool
+}
+
+// PriceChange is a spot price from a time on.
+type PriceChange struct {
+	At time.Duration
+	// Type is the instance type's name. Required.
+	Type string
+	// Price is in USD an hour, above 0.
+	Price float64
+}
