@@ -1,0 +1,62 @@
+package simulate
+
+import "math"
+
+// onDemandTarget is how many of a capacity are on-demand: the base, and the
+// percentage of what is above, fractions in favour of on-demand
+// (https://docs.aws.amazon.com/autoscaling/ec2/userguide/mixed-instances-groups-set-up-overview.html).
+func (g *group) onDemandTarget(capacity int) int {
+	above := max(0, capacity-g.spec.OnDemandBase)
+	return min(capacity, g.spec.OnDemandBase+int(math.Ceil(float64(above)*g.spec.OnDemandPercent/100)))
+}
+
+// launch starts n instances, or fewer where there is no capacity.
+func (g *group) launch(n, now int, sim *Simulator) {
+	g.starved = false
+	target := g.onDemandTarget(g.desired)
+	for ; n > 0; n-- {
+		spot := 1
+		if g.onDemand() < target {
+			spot = 0
+		}
+		t := sim.available(g, spot == 1, now)
+		if t < 0 {
+			g.starved, g.retryAt = true, now+g.clock.retry
+			sim.note(g, now, ByNoCapacity)
+			return
+		}
+		g.start(2*t+spot, now)
+	}
+}
+
+// start launches one instance: its times are drawn from the number of its launch.
+func (g *group) start(pool, now int) {
+	d := g.stream.at(g.launches)
+	g.launches++
+	boot := g.clock.bootMedian*math.Exp(g.clock.bootSpread*d.normal()) + g.spec.LaunchHook.Seconds()
+	setup := g.clock.setupMedian * math.Exp(g.clock.setupSpread*d.normal())
+	in := now + g.clock.round(boot)
+	c := cohort{n: 1, pool: pool, booked: true, inAt: in, readyAt: now + g.clock.round(boot+setup),
+		warmAt: in + g.nextWarmup, failAt: never, noticeAt: never, killAt: never}
+	if fail := in + g.t.grace; g.spec.LoadBalancerHealth && fail < c.readyAt {
+		c.failAt = fail
+	}
+	if in == now {
+		c.in, c.ready, c.warm = true, c.readyAt <= now, c.warmAt <= now
+		g.activityEnd = now
+	}
+	g.add(c)
+}
+
+// fill puts n instances into the group that have been there for long.
+func (g *group) fill(n int) {
+	for range n {
+		spot := 1
+		if g.onDemand() < g.onDemandTarget(n) {
+			spot = 0
+		}
+		c := cohort{n: 1, pool: spot, booked: true, in: true, ready: true, warm: true}
+		g.count(&c, 1)
+		g.pools[spot].mature++
+	}
+}
