@@ -15,8 +15,9 @@ type group struct {
 	starved  bool
 	// activityEnd is when the last launch or termination ended.
 	activityEnd int
-	// nextWarmup is the warm-up of what is launched in this step.
-	nextWarmup int
+	// policyWarmup is the warm-up of what is launched in step resizedAt, by a
+	// step policy.
+	policyWarmup, resizedAt int
 	replaced   int // unhealthy instances replaced in the minute replacedIn
 	replacedIn int
 
@@ -120,7 +121,7 @@ func (g *group) replaceUnhealthy(i, now int) {
 	k := min(c.n, max(1, g.desired/10)-g.replaced)
 	g.replaced += k
 	g.cohorts[i].n -= k
-	g.cohorts[i].failAt = (now/g.clock.perMinute + 1) * g.clock.perMinute
+	g.cohorts[i].failAt = now + 1
 	if k > 0 {
 		c.n = k
 		g.terminate(c, now)
@@ -180,7 +181,6 @@ func (g *group) reconcile(now int, sim *Simulator) {
 	if g.books > g.desired {
 		g.shrink(g.books-g.desired, now)
 	}
-	g.nextWarmup = g.t.warmup
 }
 
 // finishRebalance ends the instances whose replacements are InService.

@@ -36,8 +36,12 @@ func (g *group) start(pool, now int) {
 	boot := g.clock.bootMedian*math.Exp(g.clock.bootSpread*d.normal()) + g.spec.LaunchHook.Seconds()
 	setup := g.clock.setupMedian * math.Exp(g.clock.setupSpread*d.normal())
 	in := now + g.clock.round(boot)
+	warmup := g.t.warmup
+	if g.resizedAt == now {
+		warmup = g.policyWarmup
+	}
 	c := cohort{n: 1, pool: pool, booked: true, inAt: in, readyAt: now + g.clock.round(boot+setup),
-		warmAt: in + g.nextWarmup, failAt: never, noticeAt: never, killAt: never}
+		warmAt: in + warmup, failAt: never, noticeAt: never, killAt: never}
 	if fail := in + g.t.grace; g.spec.LoadBalancerHealth && fail < c.readyAt {
 		c.failAt = fail
 	}

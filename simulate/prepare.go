@@ -53,7 +53,7 @@ func (g *group) reset(sim *Simulator, s *Scenario, index int) {
 	spec := &s.Cluster.Groups[index]
 	*g = group{spec: spec, clock: &sim.clock, index: index, rescuer: -1,
 		stream:  stream(s.Seed, spec.Name),
-		desired: max(spec.Initial, spec.Min), activityEnd: -never / 2, next: never, replacedIn: -1,
+		desired: max(spec.Initial, spec.Min), activityEnd: -never / 2, next: never, replacedIn: -1, resizedAt: -1,
 		types: cleared(g.types, len(spec.Types)), pools: cleared(g.pools, 2*len(spec.Types)),
 		cohorts: g.cohorts[:0], metric: g.metric}
 	if spec.RescuedBy != "" {
@@ -78,7 +78,6 @@ func (g *group) reset(sim *Simulator, s *Scenario, index int) {
 	g.t = timings{warmup: c.steps(warmup), cooldown: c.steps(cooldown),
 		grace:         c.steps(spec.GracePeriod + c.healthCheck),
 		terminateHook: c.steps(spec.TerminateHook), deregistration: c.steps(spec.DeregistrationDelay)}
-	g.nextWarmup = g.t.warmup
 }
 
 // size is the index of a number of vCPUs.

@@ -166,15 +166,16 @@ func (sim *Simulator) doom(g *group, pool, n, now, notice int) {
 	})
 }
 
-// rescue gives the group that rescues g n instances more, whatever its cooldown.
+// rescue gives the group that rescues g an instance more for each notice,
+// whatever its cooldown.
 func (sim *Simulator) rescue(g *group, n, now int) {
 	if g.rescuer < 0 {
 		return
 	}
 	r := &sim.groups[g.rescuer]
-	if to := min(r.desired+n, r.spec.Max); to > r.desired {
-		sim.rescues += to - r.desired
-		sim.resize(r, to, now, ByRescue, nil)
+	for n = min(n, r.spec.Max-r.desired); n > 0; n-- {
+		sim.rescues++
+		sim.resize(r, r.desired+1, now, ByRescue, nil)
 	}
 }
 

@@ -163,7 +163,7 @@ func (sim *Simulator) resize(g *group, to, now int, cause Cause, by *alarm) {
 	if by != nil {
 		p := &sim.policies[by.policy]
 		if p.spec.Kind == StepScaling {
-			g.nextWarmup = p.warmup
+			g.policyWarmup, g.resizedAt = p.warmup, now
 		}
 		g.tally.await(g, to, now, by)
 		if sim.recording != nil {
