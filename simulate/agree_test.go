@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -79,9 +80,29 @@ func disagreement(want, got *simulate.Result) string {
 		}
 	}
 	for i, g := range want.Series.Groups {
-		if d := cmp.Diff(g, got.Series.Groups[i], options); d != "" {
-			return fmt.Sprintf("group %s: %s", g.Name, d)
+		if !sameSeries(g, got.Series.Groups[i]) {
+			return fmt.Sprintf("group %s: %s", g.Name, cmp.Diff(g, got.Series.Groups[i], options))
 		}
 	}
-	return cmp.Diff(want, got, options)
+	if d := cmp.Diff(want.Groups, got.Groups, options); d != "" {
+		return d
+	}
+	for i := range want.Series.Demand {
+		w, g := want.Series, got.Series
+		if w.Demand[i] != g.Demand[i] || w.Capacity[i] != g.Capacity[i] || w.Unserved[i] != g.Unserved[i] {
+			return fmt.Sprintf("step %d: want demand, capacity, unserved %v %v %v, got %v %v %v", i,
+				w.Demand[i], w.Capacity[i], w.Unserved[i], g.Demand[i], g.Capacity[i], g.Unserved[i])
+		}
+	}
+	return cmp.Diff(want.Summary, got.Summary, options)
+}
+
+// sameSeries is what cmp.Equal would say, without its cost.
+func sameSeries(a, b simulate.GroupSeries) bool {
+	same := slices.Equal(a.Desired, b.Desired) && slices.Equal(a.InService, b.InService) &&
+		slices.Equal(a.Pending, b.Pending) && slices.Equal(a.Spot, b.Spot) && slices.Equal(a.SpotPrice, b.SpotPrice) &&
+		slices.EqualFunc(a.CPU, b.CPU, func(x, y float64) bool { return x == y || x != x && y != y })
+	return same && a.Name == b.Name && slices.EqualFunc(a.Alarms, b.Alarms, func(x, y simulate.AlarmSeries) bool {
+		return x.Name == y.Name && x.Policy == y.Policy && slices.Equal(x.State, y.State)
+	})
 }

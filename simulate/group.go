@@ -18,13 +18,14 @@ type group struct {
 	// policyWarmup is the warm-up of what is launched in step resizedAt, by a
 	// step policy.
 	policyWarmup, resizedAt int
-	replaced   int // unhealthy instances replaced in the minute replacedIn
-	replacedIn int
+	replaced                int // unhealthy instances replaced in the minute replacedIn
+	replacedIn              int
 
 	types   []typeCount
 	pools   []pool
 	cohorts []cohort
-	next    int // first step with an event in cohorts
+	taken   []cohort // scratch of oldest
+	next    int      // first step with an event in cohorts
 	changed bool
 
 	books, pending, notWarm       int
@@ -212,7 +213,9 @@ func (g *group) shrink(n, now int) {
 		if p < 0 {
 			break
 		}
-		g.oldest(p, 1, func(c cohort) { g.terminate(c, now) })
+		for _, c := range g.oldest(p, 1) {
+			g.terminate(c, now)
+		}
 	}
 	for i, end := 0, len(g.cohorts); i < end && n > 0; i++ {
 		if c := g.cohorts[i]; c.n > 0 && c.life == doomed && c.booked {

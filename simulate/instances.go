@@ -139,15 +139,16 @@ func (c *cohort) mature() bool {
 	return c.life == alive && c.booked && c.in && c.ready && c.warm
 }
 
-// oldest takes the n oldest living instances out of a pool and hands them to
-// into, not counted, cohort by cohort.
-func (g *group) oldest(pool, n int, into func(cohort)) {
+// oldest takes the n oldest living instances out of a pool and returns them, not
+// counted, cohort by cohort. The slice is good until the next call.
+func (g *group) oldest(pool, n int) []cohort {
+	g.taken = g.taken[:0]
 	if k := min(n, g.pools[pool].mature); k > 0 {
 		c := cohort{n: k, pool: pool, in: true, ready: true, warm: true, booked: true,
 			inAt: 0, readyAt: 0, warmAt: 0, failAt: never, noticeAt: never, killAt: never}
 		g.pools[pool].mature -= k
 		g.count(&c, -1)
-		into(c)
+		g.taken = append(g.taken, c)
 		n -= k
 	}
 	for i, end := 0, len(g.cohorts); i < end && n > 0; i++ {
@@ -160,6 +161,7 @@ func (g *group) oldest(pool, n int, into func(cohort)) {
 		g.count(&taken, -1)
 		c.n -= taken.n
 		n -= taken.n
-		into(taken)
+		g.taken = append(g.taken, taken)
 	}
+	return g.taken
 }

@@ -55,7 +55,7 @@ func (g *group) reset(sim *Simulator, s *Scenario, index int) {
 		stream:  stream(s.Seed, spec.Name),
 		desired: max(spec.Initial, spec.Min), activityEnd: -never / 2, next: never, replacedIn: -1, resizedAt: -1,
 		types: cleared(g.types, len(spec.Types)), pools: cleared(g.pools, 2*len(spec.Types)),
-		cohorts: g.cohorts[:0], metric: g.metric}
+		cohorts: g.cohorts[:0], taken: g.taken, metric: g.metric}
 	if spec.RescuedBy != "" {
 		g.rescuer = sim.names[spec.RescuedBy]
 	}

@@ -113,21 +113,20 @@ func (d dice) cluster() simulate.Cluster {
 		if groups > 1 && d.chance(0.5) {
 			g.RescuedBy = fmt.Sprint("g", (i+1)%groups)
 		}
-		for k := range d.IntN(4) {
-			g.Policies = append(g.Policies, d.policy(fmt.Sprintf("p%d.%d", i, k), groups))
+		for k := range pick(d, 0, 2, 2, 3) {
+			g.Policies = append(g.Policies, d.policy(fmt.Sprintf("p%d.%d", i, k), k%2 == 0, groups))
 		}
 		c.Groups = append(c.Groups, g)
 	}
 	return c
 }
 
-func (d dice) policy(name string, groups int) simulate.Policy {
+func (d dice) policy(name string, out bool, groups int) simulate.Policy {
 	p := simulate.Policy{Name: name, Kind: pick(d, simulate.StepScaling, simulate.SimpleScaling),
 		Adjustment: pick(d, simulate.ChangeInCapacity, simulate.PercentChangeInCapacity, simulate.PercentChangeInCapacity, simulate.ExactCapacity)}
 	if p.Adjustment == simulate.PercentChangeInCapacity {
 		p.MinMagnitude = pick(d, 0, 0, 2)
 	}
-	out := d.chance(0.5)
 	amount := func() int {
 		switch {
 		case p.Adjustment == simulate.ExactCapacity:

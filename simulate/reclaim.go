@@ -150,7 +150,7 @@ func (sim *Simulator) doom(g *group, pool, n, now, notice int) {
 	if min(margin, n) > 0 {
 		sim.note(g, now, ByRebalance)
 	}
-	g.oldest(pool, n, func(c cohort) {
+	for _, c := range g.oldest(pool, n) {
 		c.life, c.failAt = doomed, never
 		c.noticeAt, c.killAt = notice, notice+sim.clock.notice
 		if replaced := c; margin > 0 {
@@ -163,7 +163,7 @@ func (sim *Simulator) doom(g *group, pool, n, now, notice int) {
 		if c.n > 0 {
 			g.add(c)
 		}
-	})
+	}
 }
 
 // rescue gives the group that rescues g an instance more for each notice,

@@ -16,15 +16,12 @@ func (r *reference) datapoint(a *refAlarm, end int) value {
 	low, high := 1_000_000, 0
 	for minute := max(0, end-span); minute < end; minute++ {
 		for _, points := range r.published(a.watched, minute) {
-			byClass := map[int]value{}
 			for _, s := range points {
 				all.sum += s.cpu
 				all.n++
-				c := byClass[s.class]
-				byClass[s.class] = value{c.sum + s.cpu, c.n + 1}
 			}
 			if a.spec.Statistic == simulate.Minimum || a.spec.Statistic == simulate.Maximum {
-				for _, c := range byClass {
+				for _, c := range byClass(points) {
 					low, high = min(low, c.sum/c.n), max(high, c.sum/c.n)
 				}
 			}
@@ -37,6 +34,16 @@ func (r *reference) datapoint(a *refAlarm, end int) value {
 		return value{high, 1}
 	}
 	return all
+}
+
+// byClass sums samples by the type of their instances.
+func byClass(points []sample) map[int]value {
+	out := map[int]value{}
+	for _, s := range points {
+		c := out[s.class]
+		out[s.class] = value{c.sum + s.cpu, c.n + 1}
+	}
+	return out
 }
 
 // published are the samples that appear at a minute: its own, or with basic
