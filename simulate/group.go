@@ -208,14 +208,15 @@ func (g *group) shrink(n, now int) {
 			n -= k
 		}
 	}
-	for ; n > 0; n-- {
-		p := g.surplus()
-		if p < 0 {
+	for n > 0 {
+		p, k := g.surplus(n)
+		if k == 0 {
 			break
 		}
-		for _, c := range g.oldest(p, 1) {
+		for _, c := range g.oldest(p, k) {
 			g.terminate(c, now)
 		}
+		n -= k
 	}
 	for i, end := 0, len(g.cohorts); i < end && n > 0; i++ {
 		if c := g.cohorts[i]; c.n > 0 && c.life == doomed && c.booked {
@@ -229,23 +230,29 @@ func (g *group) shrink(n, now int) {
 	}
 }
 
-// surplus is the pool that loses an instance: on-demand where there are more
-// than the distribution wants, else spot; of its types the least preferred. -1:
-// none lives.
-func (g *group) surplus() int {
-	spot := 1
-	if g.onDemand() > g.onDemandTarget(g.desired) {
-		spot = 0
-	}
-	for range 2 {
-		for t := len(g.types) - 1; t >= 0; t-- {
-			if p := 2*t + spot; g.pools[p].alive > 0 {
-				return p
-			}
+// surplus is the pool that loses instances next, and how many of n: on-demand
+// as far as there are more than the distribution wants, else spot; of its types
+// the least preferred. 0: none lives.
+func (g *group) surplus(n int) (pool, k int) {
+	if over := g.onDemand() - g.onDemandTarget(g.desired); over > 0 {
+		if pool, k = g.last(0, min(n, over)); k > 0 {
+			return pool, k
 		}
-		spot = 1 - spot
 	}
-	return -1
+	if pool, k = g.last(1, n); k > 0 {
+		return pool, k
+	}
+	return g.last(0, n)
+}
+
+// last is the least preferred pool of a purchase option that has instances.
+func (g *group) last(spot, n int) (pool, k int) {
+	for t := len(g.types) - 1; t >= 0; t-- {
+		if p := 2*t + spot; g.pools[p].alive > 0 {
+			return p, min(n, g.pools[p].alive)
+		}
+	}
+	return 0, 0
 }
 
 // onDemand counts living on-demand instances.

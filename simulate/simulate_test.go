@@ -32,11 +32,3 @@ func run(t testing.TB, s simulate.Scenario) *simulate.Result {
 	}
 	return r
 }
-
-func TestSmoke(t *testing.T) {
-	r := run(t, scenario(30*24*time.Hour))
-	t.Logf("%+v", r.Summary)
-	for _, g := range r.Groups {
-		t.Logf("%+v", g)
-	}
-}
