@@ -7,7 +7,7 @@ TEST = go test
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: synth
 synth: versions ## Write the Terraform of tandem.yaml into cdktf.out
@@ -39,6 +39,7 @@ fuzz: ## Look for input that breaks a parser, for a minute each
 	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m -fuzzminimizetime 10x ./simulate/terraform
 	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m -fuzzminimizetime 10x ./simulate/load
 	go test -run '^$$' -fuzz FuzzReadCSV -fuzztime 1m -fuzzminimizetime 10x ./simulate/load
+	go test -run '^$$$$' -fuzz FuzzRun -fuzztime 1m ./simulate
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml and shellcheck
@@ -57,6 +58,19 @@ bench-synth: versions ## Measure synth against stock jsii and against JavaScript
 .PHONY: bench-release
 bench-release: ## Measure building and publishing 1 GiB against tar, gzip and aws s3 cp
 	go run ./internal/bench/release
+
+.PHONY: bench-simulate
+bench-simulate: ## Measure the simulator: speed, memory, growth, what limits it
+	go run ./internal/bench/simulate
+	go test -run '^$$' -bench . ./simulate
+
+.PHONY: check-simulate
+check-simulate: ## Compare the simulator with its slow reference on 10,000 random scenarios
+	SCENARIOS=10000 go test -count=1 -run TestAgreesWithReference -v ./simulate
+
+.PHONY: mutate
+mutate: ## Break the simulator rule by rule: its tests have to notice
+	go run ./internal/mutate
 
 .PHONY: versions
 versions:

@@ -32,6 +32,11 @@ func (s *Samples) Unit() Unit { return s.unit }
 // Fill puts the means of consecutive steps into values; after the end there is
 // no demand.
 func (s *Samples) Fill(values []float64, from, step time.Duration) {
+	if step == s.step && from%step == 0 {
+		n := copy(values, s.values[min(int(from/step), len(s.values)):])
+		clear(values[n:])
+		return
+	}
 	for i := range values {
 		values[i] = s.mean(from+time.Duration(i)*step, step)
 	}
