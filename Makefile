@@ -39,7 +39,7 @@ fuzz: ## Look for input that breaks a parser, for a minute each
 	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m -fuzzminimizetime 10x ./simulate/terraform
 	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m -fuzzminimizetime 10x ./simulate/load
 	go test -run '^$$' -fuzz FuzzReadCSV -fuzztime 1m -fuzzminimizetime 10x ./simulate/load
-	go test -run '^$$$$' -fuzz FuzzRun -fuzztime 1m ./simulate
+	go test -run '^$$' -fuzz FuzzRun -fuzztime 1m ./simulate
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml and shellcheck
