@@ -82,6 +82,7 @@ tools:
 	@./scripts/need.sh aws awscli
 	@./scripts/need.sh ansible-playbook ansible-core python3-apt
 	@./scripts/need.sh apache2 apache2
+	@./scripts/need.sh chromium chromium
 
 # npm ci replaces the directory; the stamp says that it came to its end.
 .PHONY: node_modules

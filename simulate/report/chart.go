@@ -1,0 +1,192 @@
+package report
+
+import (
+	"fmt"
+	"image/color"
+	"io"
+	"math"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+	"gonum.org/v1/plot/vg/vgsvg"
+
+	"github.com/tandem-iac/tandem/simulate"
+)
+
+// Format is a picture's.
+type Format string
+
+const (
+	// SVG is a drawing for pages.
+	SVG Format = "svg"
+	// PNG is a picture for everything else.
+	PNG Format = "png"
+)
+
+const (
+	chartWidth, panelHeight = 24 * vg.Centimeter, 6 * vg.Centimeter
+	chartPoints             = 1500
+)
+
+// WriteChart draws demand, instances and CPU of every run, one below the
+// other. Runs without series are an error.
+func (r Report) WriteChart(w io.Writer, format Format) error {
+	var panels []*plot.Plot
+	for _, run := range r.runs {
+		if run.Result.Series == nil {
+			return fmt.Errorf("%s: nothing was recorded to draw", run.Name)
+		}
+		s := thin(*run.Result.Series, chartPoints)
+		for _, panel := range []func(Run, simulate.Series) (*plot.Plot, error){workPanel, instancePanel, cpuPanel} {
+			p, err := panel(run, s)
+			if err != nil {
+				return err
+			}
+			panels = append(panels, p)
+		}
+	}
+	canvas, err := newCanvas(format, chartWidth, panelHeight*vg.Length(len(panels)))
+	if err != nil {
+		return err
+	}
+	whole := draw.New(canvas)
+	tiles := draw.Tiles{Rows: len(panels), Cols: 1, PadY: vg.Millimeter * 3}
+	for row, p := range panels {
+		p.Draw(tiles.At(whole, 0, row))
+	}
+	_, err = canvas.WriteTo(w)
+	return err
+}
+
+type canvas interface {
+	vg.CanvasSizer
+	io.WriterTo
+}
+
+func newCanvas(format Format, width, height vg.Length) (canvas, error) {
+	switch format {
+	case SVG:
+		return vgsvg.New(width, height), nil
+	case PNG:
+		return vgimg.PngCanvas{Canvas: vgimg.New(width, height)}, nil
+	}
+	return nil, fmt.Errorf("chart format is %q, want svg or png", format)
+}
+
+var (
+	red      = color.RGBA{R: 0xcf, G: 0x22, B: 0x2e, A: 255}
+	blue     = color.RGBA{R: 0x09, G: 0x69, B: 0xda, A: 255}
+	green    = color.RGBA{R: 0x1a, G: 0x7f, B: 0x37, A: 255}
+	byGroup  = []color.Color{blue, color.RGBA{R: 0xbc, G: 0x4c, A: 255}, color.RGBA{R: 0x82, G: 0x50, B: 0xdf, A: 255}, green}
+	dashed   = []vg.Length{vg.Points(5), vg.Points(4)}
+	thinLine = vg.Points(0.8)
+)
+
+func workPanel(run Run, s simulate.Series) (*plot.Plot, error) {
+	p := newPanel(run, s, run.Name+": demand and capacity, cores")
+	return p, addLines(p, s,
+		line{"demand", s.Demand, blue, nil}, line{"in service", s.Capacity, green, nil}, line{"not served", s.Unserved, red, nil})
+}
+
+func instancePanel(run Run, s simulate.Series) (*plot.Plot, error) {
+	p := newPanel(run, s, run.Name+": instances in service; dashed: desired")
+	for n, g := range s.Groups {
+		colour := byGroup[n%len(byGroup)]
+		if err := addLines(p, s, line{g.Name, floats(g.InService), colour, nil}, line{"", floats(g.Desired), colour, dashed}); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func cpuPanel(run Run, s simulate.Series) (*plot.Plot, error) {
+	p := newPanel(run, s, run.Name+": CPU, percent; dashed: alarm thresholds")
+	p.Y.Max = 100
+	for n, g := range s.Groups {
+		colour := byGroup[n%len(byGroup)]
+		if err := addLines(p, s, line{g.Name, g.CPU, colour, nil}); err != nil {
+			return nil, err
+		}
+		for _, a := range g.Alarms {
+			threshold := alarmOf(run.Cluster.Groups[n], a).Threshold
+			if err := addLines(p, s, line{"", repeat(threshold, len(g.CPU)), colour, dashed}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return p, nil
+}
+
+func newPanel(run Run, s simulate.Series, title string) *plot.Plot {
+	p := plot.New()
+	p.Title.Text = title
+	p.Title.TextStyle.Font.Size = vg.Points(11)
+	p.X.Tick.Marker = plot.TimeTicks{Format: timeFormat(s), Time: plot.UTCUnixTime}
+	p.Legend.Top, p.Legend.Left = true, true
+	p.Legend.TextStyle.Font.Size = vg.Points(9)
+	p.BackgroundColor = color.White
+	p.X.Min = float64(run.Start.Unix())
+	p.X.Max = p.X.Min + s.Step.Seconds()*float64(len(s.Demand))
+	p.Add(plotter.NewGrid())
+	return p
+}
+
+// timeFormat names hours within two days, and days beyond.
+func timeFormat(s simulate.Series) string {
+	if s.Step.Hours()*float64(len(s.Demand)) <= 48 {
+		return "15:04"
+	}
+	return "01-02 15h"
+}
+
+// line is what is drawn of one value. Without a name it has no legend.
+type line struct {
+	name   string
+	values []float64
+	colour color.Color
+	dashes []vg.Length
+}
+
+func addLines(p *plot.Plot, s simulate.Series, lines ...line) error {
+	for _, l := range lines {
+		var points plotter.XYs
+		for n, v := range l.values {
+			if !math.IsNaN(v) {
+				points = append(points, plotter.XY{X: p.X.Min + float64(n)*s.Step.Seconds(), Y: v})
+			}
+		}
+		if len(points) == 0 {
+			continue
+		}
+		drawn, err := plotter.NewLine(points)
+		if err != nil {
+			return fmt.Errorf("%s: %w", l.name, err)
+		}
+		drawn.Color, drawn.Dashes, drawn.Width = l.colour, l.dashes, thinLine
+		p.Add(drawn)
+		if l.name != "" {
+			p.Legend.Add(l.name, drawn)
+		}
+	}
+	p.Y.Min = 0
+	return nil
+}
+
+func floats(values []int32) []float64 {
+	converted := make([]float64, len(values))
+	for n, v := range values {
+		converted[n] = float64(v)
+	}
+	return converted
+}
+
+func repeat(value float64, times int) []float64 {
+	values := make([]float64, times)
+	for n := range values {
+		values[n] = value
+	}
+	return values
+}

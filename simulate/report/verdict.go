@@ -1,0 +1,131 @@
+package report
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tandem-iac/tandem/simulate"
+)
+
+// Grade is how a policy did.
+type Grade string
+
+const (
+	// Good keeps the objective and loses no work.
+	Good Grade = "good"
+	// Fair has something to look at.
+	Fair Grade = "fair"
+	// Poor loses work, breaks the objective for long, or saves nothing.
+	Poor Grade = "poor"
+)
+
+// Verdict is the answer at one look, and what speaks against the policy.
+type Verdict struct {
+	Grade Grade `json:"grade"`
+	// Headline is one line.
+	Headline string `json:"headline"`
+	// Findings are what the grade rests on, the gravest first. None: all well.
+	Findings []Finding `json:"findings"`
+}
+
+// Others are the findings beside the one that is the headline.
+func (v Verdict) Others() []Finding {
+	if len(v.Findings) == 0 {
+		return nil
+	}
+	return v.Findings[1:]
+}
+
+// Finding is one thing that is not as it should be.
+type Finding struct {
+	Grade Grade  `json:"grade"`
+	Text  string `json:"text"`
+}
+
+const (
+	// fairUnserved and poorUnserved are percent of all demand that nobody served.
+	fairUnserved, poorUnserved = 0, 0.1
+	// fairOver and poorOver are percent of the time above the objective.
+	fairOver, poorOver = 0.5, 5
+	// fairFlaps is how many changes a day may be taken back.
+	fairFlaps = 4
+	// fairAtMax is percent of the time that a group stands at its maximum.
+	fairAtMax = 1
+)
+
+// rule is one question: what it measures, from where on it is fair or poor, and
+// its words. Values at or below fair are well.
+type rule struct {
+	value      float64
+	fair, poor float64
+	text       string
+}
+
+const never = 1e300
+
+func verdict(r Run) Verdict {
+	s := r.Result.Summary
+	days := s.Duration.Hours() / 24
+	rules := []rule{
+		{share(s.Unserved, s.Demand), fairUnserved, poorUnserved,
+			fmt.Sprintf("%s of the work was not served", percent(share(s.Unserved, s.Demand)))},
+		{share(float64(s.OverObjective), float64(s.Duration)), fairOver, poorOver,
+			fmt.Sprintf("CPU was above the objective of %g %% for %s", r.Objective, longTime(s.OverObjective))},
+		{-s.PeakFleet.Saving, -minimumSaving, 0,
+			fmt.Sprintf("it saves %s against the on-demand fleet sized for the peak", percent(s.PeakFleet.Saving))},
+		{float64(s.Flaps) / days, fairFlaps, never,
+			fmt.Sprintf("%d changes were taken back soon after: scale-out and scale-in work against each other", s.Flaps)},
+	}
+	for _, g := range r.Result.Groups {
+		atMax := r.atMax(g.Name)
+		rules = append(rules, rule{share(float64(atMax), float64(s.Duration)), fairAtMax, never,
+			fmt.Sprintf("group %s stood at its maximum for %s: it could not have followed more", g.Name, longTime(atMax))})
+	}
+	return grade(rules, s)
+}
+
+// minimumSaving is how much, in percent, a pair of groups should save.
+const minimumSaving = 20
+
+func grade(rules []rule, s simulate.Summary) Verdict {
+	v := Verdict{Grade: Good, Findings: []Finding{}}
+	for _, want := range []Grade{Poor, Fair} {
+		for _, r := range rules {
+			if r.grade() == want {
+				v.Findings = append(v.Findings, Finding{Grade: want, Text: r.text})
+			}
+		}
+	}
+	saving := fmt.Sprintf("%s less cost than the on-demand fleet sized for the peak", percent(s.PeakFleet.Saving))
+	if len(v.Findings) == 0 {
+		v.Headline = "keeps the objective, serves everything, at " + saving
+		return v
+	}
+	v.Grade, v.Headline = v.Findings[0].Grade, v.Findings[0].Text
+	return v
+}
+
+func (r rule) grade() Grade {
+	switch {
+	case r.value > r.poor:
+		return Poor
+	case r.value > r.fair:
+		return Fair
+	}
+	return Good
+}
+
+// longTime is a duration in whole minutes, or in seconds below one.
+func longTime(d time.Duration) string {
+	if d < time.Minute {
+		return d.Round(time.Second).String()
+	}
+	hours, minutes := int(d.Hours()), int(d.Minutes())%60
+	switch {
+	case hours == 0:
+		return fmt.Sprintf("%d min", minutes)
+	case minutes == 0:
+		return fmt.Sprintf("%d h", hours)
+	}
+	return fmt.Sprintf("%d h %d min", hours, minutes)
+}
