@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts drives the program as a user would. The command `code N tandem …`
 // of a script requires the exit code N; $LOCKED is a directory that takes no
-// files.
+// files, $PROJECT the project's own.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -37,11 +37,20 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE_GOLDEN") == "1",
-		Setup:               makeLocked,
+		Setup:               prepare,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": expectCode,
 		},
 	})
+}
+
+func prepare(env *testscript.Env) error {
+	project, err := filepath.Abs("../..")
+	if err != nil {
+		return err
+	}
+	env.Setenv("PROJECT", project)
+	return makeLocked(env)
 }
 
 // makeLocked prepares $LOCKED. The superuser may write anywhere but into the

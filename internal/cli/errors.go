@@ -84,9 +84,9 @@ func exitCode(err error) int {
 	return exitFailure
 }
 
-// report prints an error for a person: faults one a line, as they stand, so
+// printError prints an error for a person: faults one a line, as they stand, so
 // that editors find the place; anything else in one line after the program's name.
-func report(w io.Writer, err error) {
+func printError(w io.Writer, err error) {
 	var reported reportedError
 	if err == nil || errors.As(err, &reported) {
 		return

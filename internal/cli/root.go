@@ -86,7 +86,7 @@ func run(ctx context.Context, args []string, a app) int {
 		err = out.err
 	}
 	err = interrupted(ctx, err)
-	report(a.stderr, err)
+	printError(a.stderr, err)
 	return exitCode(err)
 }
 
@@ -115,6 +115,7 @@ Exit codes: 0 fine, 1 failure, 2 the input is wrong.`,
 		newPriceCommand(a),
 		newReleaseCommand(a),
 		newSchemaCommand(a),
+		newSimulateCommand(a),
 		newStatusCommand(a),
 		newValidateCommand(a),
 		newVersionCommand(a),

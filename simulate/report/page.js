@@ -39,7 +39,7 @@ const clock = [
   [1, "{HH}:{mm}:{ss}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
 ];
 
-const alarmAxis = 112;
+const alarmAxis = 136;
 const fromZero = (_, min, max) => [0, Math.max(max * 1.05, 1)];
 const stepped = uPlot.paths.stepped({ align: 1 });
 

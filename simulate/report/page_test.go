@@ -64,7 +64,9 @@ func TestPage(t *testing.T) {
 // checkFigures compares what the page shows with the JSON output.
 func checkFigures(t *testing.T, ctx context.Context, raw []byte) {
 	t.Helper()
-	var document struct{ Runs []struct{ Summary map[string]float64 } }
+	var document struct {
+		Runs []struct{ Summary map[string]float64 }
+	}
 	if err := json.Unmarshal(raw, &document); err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,7 @@ func Parse(name string, data []byte, cfg Config) ([]Cluster, error) {
 func filesOf(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, errors.Unwrap(err))
 	}
 	if !info.IsDir() {
 		return []string{path}, nil
