@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"io"
 	"math"
+	"time"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -28,6 +29,7 @@ const (
 
 const (
 	chartWidth, panelHeight = 24 * vg.Centimeter, 6 * vg.Centimeter
+	margin                  = 5 * vg.Millimeter
 	chartPoints             = 1500
 )
 
@@ -52,7 +54,7 @@ func (r Report) WriteChart(w io.Writer, format Format) error {
 	if err != nil {
 		return err
 	}
-	whole := draw.New(canvas)
+	whole := draw.Crop(draw.New(canvas), margin, -margin, 0, 0)
 	tiles := draw.Tiles{Rows: len(panels), Cols: 1, PadY: vg.Millimeter * 3}
 	for row, p := range panels {
 		p.Draw(tiles.At(whole, 0, row))
@@ -124,7 +126,7 @@ func newPanel(run Run, s simulate.Series, title string) *plot.Plot {
 	p := plot.New()
 	p.Title.Text = title
 	p.Title.TextStyle.Font.Size = vg.Points(11)
-	p.X.Tick.Marker = plot.TimeTicks{Format: timeFormat(s), Time: plot.UTCUnixTime}
+	p.X.Tick.Marker = wholeHours{}
 	p.Legend.Top, p.Legend.Left = true, true
 	p.Legend.TextStyle.Font.Size = vg.Points(9)
 	p.BackgroundColor = color.White
@@ -134,12 +136,26 @@ func newPanel(run Run, s simulate.Series, title string) *plot.Plot {
 	return p
 }
 
-// timeFormat names hours within two days, and days beyond.
-func timeFormat(s simulate.Series) string {
-	if s.Step.Hours()*float64(len(s.Demand)) <= 48 {
-		return "15:04"
+// wholeHours marks round times of day, or days where there are many.
+type wholeHours struct{}
+
+// Ticks returns at most a dozen marks.
+func (wholeHours) Ticks(from, until float64) []plot.Tick {
+	const hour = 3600.0
+	step, format := 0.0, "15:04"
+	for _, step = range []float64{300, 900, hour, 2 * hour, 6 * hour, 24 * hour, 7 * 24 * hour, 30 * 24 * hour, 365 * 24 * hour} {
+		if (until-from)/step <= 12 {
+			break
+		}
 	}
-	return "01-02 15h"
+	if step > 2*hour {
+		format = "01-02 15:04"
+	}
+	var ticks []plot.Tick
+	for at := math.Ceil(from/step) * step; at <= until; at += step {
+		ticks = append(ticks, plot.Tick{Value: at, Label: time.Unix(int64(at), 0).UTC().Format(format)})
+	}
+	return ticks
 }
 
 // line is what is drawn of one value. Without a name it has no legend.
