@@ -1,0 +1,301 @@
+// Package rescuetest gives the agent that rescues what it watches and calls: a
+// pair of groups and a target group in a real moto server, with AWS's order of
+// things and with faults, and a metadata service that interrupts on demand.
+package rescuetest
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	scaling "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	compute "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/tandem-iac/tandem/internal/mototest"
+)
+
+// Size is how many instances the groups begin with, and how many on-demand
+// instances there may be.
+type Size struct{ Spot, OnDemand, Max int }
+
+// Call is a request of the agent's.
+type Call struct {
+	// Action is the operation, such as ExecutePolicy.
+	Action string
+	// Form holds its parameters, where it has them in a form.
+	Form url.Values
+	// N counts the calls of the action, from 1.
+	N int
+	// At is when it came.
+	At time.Time
+}
+
+// Fault is what becomes of a call. The zero value lets it through.
+type Fault struct {
+	// Before runs before the call is carried out, After once it has been.
+	Before, After func()
+	// Drop closes the connection before the call is carried out, DropAnswer
+	// afterwards.
+	Drop, DropAnswer bool
+	// Status and Code refuse the call.
+	Status int
+	Code   string
+}
+
+// Cloud is an account of its own with one cluster.
+type Cloud struct {
+	// URL is what to point the agent at.
+	URL string
+	// Spot and OnDemand are the groups' names, Policy is the ARN of the second's
+	// rescue policy, TargetGroup that of the target group.
+	Spot, OnDemand, Policy, TargetGroup string
+	// Instances are the ids of the spot group's instances.
+	Instances []string
+
+	moto, account string
+	server        *httptest.Server
+	groups        *autoscaling.Client
+	targets       *elb.Client
+
+	mu    sync.Mutex
+	fault func(Call) Fault
+	calls []Call
+	count map[string]int
+	// writing lets one change through at a time, as AWS does; threads of moto
+	// overlap.
+	writing sync.Mutex
+}
+
+const (
+	image         = "ami-12c6146b"
+	accountHeader = "X-Moto-Account-Id"
+)
+
+var accounts atomic.Int64
+
+// NewCloud makes a cluster in the moto server at moto. The caller closes it.
+func NewCloud(ctx context.Context, moto string, size Size) (*Cloud, error) {
+	c := &Cloud{
+		moto: moto, account: fmt.Sprintf("%06d%06d", os.Getpid()%1e6, accounts.Add(1)), count: map[string]int{},
+		Spot: "test-web-spot", OnDemand: "test-web-on-demand",
+	}
+	c.server = httptest.NewServer(c)
+	c.URL = c.server.URL
+	cfg := aws.Config{
+		Region: mototest.Region, BaseEndpoint: &moto, HTTPClient: member(c.account),
+		Credentials: credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "secret", ""),
+	}
+	c.groups, c.targets = autoscaling.NewFromConfig(cfg), elb.NewFromConfig(cfg)
+	if err := c.build(ctx, ec2.NewFromConfig(cfg), size); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Close ends all connections.
+func (c *Cloud) Close() {
+	c.server.CloseClientConnections()
+	c.server.Close()
+}
+
+// member is an HTTP client of somebody in the account.
+type member string
+
+func (m member) Do(r *http.Request) (*http.Response, error) {
+	r.Header.Set(accountHeader, string(m))
+	return http.DefaultClient.Do(r)
+}
+
+func (c *Cloud) build(ctx context.Context, machines *ec2.Client, size Size) error {
+	vpc, err := machines.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")})
+	if err != nil {
+		return err
+	}
+	subnet, err := machines.CreateSubnet(ctx, &ec2.CreateSubnetInput{VpcId: vpc.Vpc.VpcId, CidrBlock: aws.String("10.0.0.0/20"), AvailabilityZone: aws.String(mototest.Region + "a")})
+	if err != nil {
+		return err
+	}
+	target, err := c.targets.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{
+		Name: aws.String("test-web"), VpcId: vpc.Vpc.VpcId, Port: aws.Int32(80), Protocol: elbtypes.ProtocolEnumHttp, TargetType: elbtypes.TargetTypeEnumInstance,
+	})
+	if err != nil {
+		return err
+	}
+	c.TargetGroup = *target.TargetGroups[0].TargetGroupArn
+	_, err = machines.CreateLaunchTemplate(ctx, &ec2.CreateLaunchTemplateInput{
+		LaunchTemplateName: aws.String("test-web"),
+		LaunchTemplateData: &compute.RequestLaunchTemplateData{ImageId: aws.String(image), InstanceType: compute.InstanceTypeM4Large},
+	})
+	if err != nil {
+		return err
+	}
+	for _, group := range []struct {
+		name      string
+		size, max int
+	}{{c.Spot, size.Spot, max(size.Spot, 1)}, {c.OnDemand, size.OnDemand, size.Max}} {
+		_, err = c.groups.CreateAutoScalingGroup(ctx, &autoscaling.CreateAutoScalingGroupInput{
+			AutoScalingGroupName: &group.name, MinSize: aws.Int32(0), MaxSize: aws.Int32(int32(group.max)), DesiredCapacity: aws.Int32(int32(group.size)),
+			LaunchTemplate:  &scaling.LaunchTemplateSpecification{LaunchTemplateName: aws.String("test-web"), Version: aws.String("1")},
+			TargetGroupARNs: []string{c.TargetGroup}, VPCZoneIdentifier: subnet.Subnet.SubnetId,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	policy, err := c.groups.PutScalingPolicy(ctx, &autoscaling.PutScalingPolicyInput{
+		AutoScalingGroupName: &c.OnDemand, PolicyName: aws.String("rescue"), PolicyType: aws.String("SimpleScaling"),
+		AdjustmentType: aws.String("ChangeInCapacity"), ScalingAdjustment: aws.Int32(1),
+	})
+	if err != nil {
+		return err
+	}
+	c.Policy = *policy.PolicyARN
+	group, err := c.group(ctx, c.Spot)
+	for _, i := range group.Instances {
+		c.Instances = append(c.Instances, *i.InstanceId)
+	}
+	return err
+}
+
+func (c *Cloud) group(ctx context.Context, name string) (scaling.AutoScalingGroup, error) {
+	out, err := c.groups.DescribeAutoScalingGroups(ctx, &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{name}})
+	if err != nil {
+		return scaling.AutoScalingGroup{}, err
+	}
+	if len(out.AutoScalingGroups) != 1 {
+		return scaling.AutoScalingGroup{}, fmt.Errorf("there is no group %s", name)
+	}
+	return out.AutoScalingGroups[0], nil
+}
+
+// Desired is the desired capacity of the on-demand group.
+func (c *Cloud) Desired(ctx context.Context) (int, error) {
+	group, err := c.group(ctx, c.OnDemand)
+	return int(aws.ToInt32(group.DesiredCapacity)), err
+}
+
+// Registered says whether an instance is in the target group.
+func (c *Cloud) Registered(ctx context.Context, instance string) (bool, error) {
+	out, err := c.targets.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: &c.TargetGroup})
+	if err != nil {
+		return false, err
+	}
+	for _, t := range out.TargetHealthDescriptions {
+		if *t.Target.Id == instance && t.TargetHealth.State != elbtypes.TargetHealthStateEnumDraining {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Faults asks fault, for each call, what becomes of it. Nil: nothing goes wrong.
+func (c *Cloud) Faults(fault func(Call) Fault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fault = fault
+}
+
+// Calls are those so far, of some actions or of all.
+func (c *Cloud) Calls(actions ...string) []Call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var calls []Call
+	for _, call := range c.calls {
+		if len(actions) == 0 || strings.Contains(" "+strings.Join(actions, " ")+" ", " "+call.Action+" ") {
+			calls = append(calls, call)
+		}
+	}
+	return calls
+}
+
+// ServeHTTP passes a call on to moto, unless it is to fail.
+func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	call, fault := c.note(r, body)
+	if fault.Before != nil {
+		fault.Before()
+	}
+	switch {
+	case fault.Drop:
+		panic(http.ErrAbortHandler)
+	case fault.Status != 0:
+		w.WriteHeader(fault.Status)
+		fmt.Fprintf(w, `<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>injected</Message></Error><RequestId>4442587F-B7D0-A2F9</RequestId></ErrorResponse>`, fault.Code)
+		return
+	}
+	status, header, answer, err := c.carryOut(r, call, body)
+	if fault.After != nil {
+		fault.After()
+	}
+	if err != nil || fault.DropAnswer {
+		panic(http.ErrAbortHandler)
+	}
+	for name, values := range header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(answer) // the agent may be gone
+}
+
+func (c *Cloud) note(r *http.Request, body []byte) (Call, Fault) {
+	call := Call{Action: r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:], At: time.Now()}
+	if form, err := url.ParseQuery(string(body)); err == nil && form.Get("Action") != "" {
+		call.Action, call.Form = form.Get("Action"), form
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.count[call.Action]++
+	call.N = c.count[call.Action]
+	c.calls = append(c.calls, call)
+	if c.fault == nil {
+		return call, Fault{}
+	}
+	return call, c.fault(call)
+}
+
+func (c *Cloud) carryOut(r *http.Request, call Call, body []byte) (int, http.Header, []byte, error) {
+	if !strings.HasPrefix(call.Action, "Describe") {
+		c.writing.Lock()
+		defer c.writing.Unlock()
+	}
+	if call.Action == "CompleteLifecycleAction" { // moto knows no lifecycle actions
+		answer, err := xml.Marshal(struct {
+			XMLName xml.Name `xml:"http://autoscaling.amazonaws.com/doc/2011-01-01/ CompleteLifecycleActionResponse"`
+			Result  string   `xml:"CompleteLifecycleActionResult"`
+		}{})
+		return http.StatusOK, nil, answer, err
+	}
+	// The agent may go, its call does not.
+	out, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), r.Method, c.moto+r.URL.RequestURI(), bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	out.Header = r.Header.Clone()
+	answer, err := member(c.account).Do(out)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	text, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, answer.Header, text, errors.Join(err, answer.Body.Close())
+}
