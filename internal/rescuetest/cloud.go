@@ -84,6 +84,7 @@ type Cloud struct {
 }
 
 const (
+	policyName    = "rescue"
 	image         = "ami-12c6146b"
 	accountHeader = "X-Moto-Account-Id"
 )
@@ -160,14 +161,18 @@ func (c *Cloud) build(ctx context.Context, machines *ec2.Client, size Size) erro
 			return err
 		}
 	}
-	policy, err := c.groups.PutScalingPolicy(ctx, &autoscaling.PutScalingPolicyInput{
-		AutoScalingGroupName: &c.OnDemand, PolicyName: aws.String("rescue"), PolicyType: aws.String("SimpleScaling"),
+	_, err = c.groups.PutScalingPolicy(ctx, &autoscaling.PutScalingPolicyInput{
+		AutoScalingGroupName: &c.OnDemand, PolicyName: aws.String(policyName), PolicyType: aws.String("SimpleScaling"),
 		AdjustmentType: aws.String("ChangeInCapacity"), ScalingAdjustment: aws.Int32(1),
 	})
 	if err != nil {
 		return err
 	}
-	c.Policy = *policy.PolicyARN
+	policies, err := c.groups.DescribePolicies(ctx, &autoscaling.DescribePoliciesInput{AutoScalingGroupName: &c.OnDemand})
+	if err != nil {
+		return err
+	}
+	c.Policy = *policies.ScalingPolicies[0].PolicyARN
 	group, err := c.group(ctx, c.Spot)
 	for _, i := range group.Instances {
 		c.Instances = append(c.Instances, *i.InstanceId)
@@ -285,6 +290,10 @@ func (c *Cloud) carryOut(r *http.Request, call Call, body []byte) (int, http.Hea
 			Result  string   `xml:"CompleteLifecycleActionResult"`
 		}{})
 		return http.StatusOK, nil, answer, err
+	}
+	if call.Action == "ExecutePolicy" && call.Form.Get("PolicyName") == c.Policy { // moto knows them by name alone
+		call.Form.Set("PolicyName", policyName)
+		body = []byte(call.Form.Encode())
 	}
 	// The agent may go, its call does not.
 	out, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), r.Method, c.moto+r.URL.RequestURI(), bytes.NewReader(body))
