@@ -54,7 +54,7 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 	if err == nil {
 		cfg := s.config
 		cfg.Metadata = imds.New(imds.Config{Endpoint: s.metadata, Timeout: s.metadataTimeout()})
-		cfg.AWS = rescue.Connect(s.region, cfg.Metadata.Endpoint)
+		cfg.AWS = rescue.Connect(rescue.ConnectConfig{Region: s.region, Endpoint: getenv("AWS_ENDPOINT_URL"), Metadata: cfg.Metadata.Endpoint})
 		cfg.Metrics, cfg.Log, cfg.Alive = metrics, log, alive(log)
 		agent, err = rescue.New(cfg)
 	}

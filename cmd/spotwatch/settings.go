@@ -60,7 +60,7 @@ func seconds(field func(*settings) *time.Duration) func(*settings, string) strin
 	}
 }
 
-func flag(field func(*settings) *bool) func(*settings, string) string {
+func boolean(field func(*settings) *bool) func(*settings, string) string {
 	return func(s *settings, value string) string {
 		on, err := strconv.ParseBool(value)
 		if err != nil {
@@ -95,7 +95,7 @@ func table() []setting {
 		{"target-group-arn", "TANDEM_TARGET_GROUP_ARN", "", "target group to leave", text(func(s *settings) *string { return &s.config.TargetGroup })},
 		{"rescue-group", "TANDEM_RESCUE_GROUP", "", "group that takes over", text(func(s *settings) *string { return &s.config.RescueGroup })},
 		{"rescue-policy-arn", "TANDEM_RESCUE_POLICY_ARN", "", "its policy that adds an instance", text(func(s *settings) *string { return &s.config.RescuePolicy })},
-		{"prelaunch", "TANDEM_PRELAUNCH", "false", "rescue at a rebalance recommendation already", flag(func(s *settings) *bool { return &s.config.Prelaunch })},
+		{"prelaunch", "TANDEM_PRELAUNCH", "false", "rescue at a rebalance recommendation already", boolean(func(s *settings) *bool { return &s.config.Prelaunch })},
 		{"poll-seconds", "TANDEM_POLL_SECONDS", "5", "how often to ask the metadata service", seconds(func(s *settings) *time.Duration { return &s.config.Budget.Poll })},
 		{"api-seconds", "TANDEM_API_SECONDS", "10", "what rescue and deregistration may take", seconds(func(s *settings) *time.Duration { return &s.config.Budget.API })},
 		{"deregistration-seconds", "TANDEM_DEREGISTRATION_SECONDS", "60", "the target group's deregistration delay", seconds(func(s *settings) *time.Duration { return &s.config.Budget.Deregistration })},

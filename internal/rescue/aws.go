@@ -25,7 +25,9 @@ import (
 )
 
 const (
-	// attemptTimeout bounds one attempt at a call, connecting included.
+	// attemptTimeout bounds one attempt at a call, connecting included; an
+	// attempt at a rescue may take half of the API budget where that is more,
+	// because giving it up leaves its outcome in doubt.
 	attemptTimeout = 3 * time.Second
 	// Waits between attempts are random between nothing and a bound that
 	// doubles from leastBackoff to mostBackoff.
@@ -45,27 +47,37 @@ type AWS struct {
 	metrics *cloudwatch.Client
 }
 
-// Connect returns clients for a region. Credentials are those in the
-// environment (AWS_ACCESS_KEY_ID), else those of the instance's role;
-// AWS_ENDPOINT_URL names another server. Nothing is asked yet.
+// ConnectConfig configures Connect.
+type ConnectConfig struct {
+	// Region is the region of the cluster. Required.
+	Region string
+	// Endpoint is the URL of another server than AWS. Empty: AWS.
+	Endpoint string
+	// Metadata is the URL of the metadata service, which has the credentials of
+	// the instance's role. Empty: where instances find it.
+	Metadata string
+}
+
+// Connect returns clients with the credentials in the environment
+// (AWS_ACCESS_KEY_ID), else those of the instance's role. Nothing is asked yet.
 //
 // The SDK's own search for credentials would bring the clients of SSO and STS
 // into a program that runs on instances alone.
-func Connect(region, metadata string) *AWS {
+func Connect(c ConnectConfig) *AWS {
 	cfg := aws.Config{
-		Region:     region,
-		HTTPClient: awshttp.NewBuildableClient().WithTimeout(attemptTimeout),
+		Region:     c.Region,
+		HTTPClient: awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) { d.Timeout = attemptTimeout }),
 		// Repeating is the agent's: it knows how long, and what may be repeated.
 		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 	}
-	if url := os.Getenv("AWS_ENDPOINT_URL"); url != "" {
-		cfg.BaseEndpoint = &url
+	if c.Endpoint != "" {
+		cfg.BaseEndpoint = &c.Endpoint
 	}
 	if key := os.Getenv("AWS_ACCESS_KEY_ID"); key != "" {
 		cfg.Credentials = credentials.NewStaticCredentialsProvider(key, os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN"))
 	} else {
 		role := ec2rolecreds.New(func(o *ec2rolecreds.Options) {
-			o.Client = sdkimds.New(sdkimds.Options{Endpoint: metadata, EnableFallback: aws.FalseTernary, ClientEnableState: sdkimds.ClientEnabled})
+			o.Client = sdkimds.New(sdkimds.Options{Endpoint: c.Metadata, EnableFallback: aws.FalseTernary, ClientEnableState: sdkimds.ClientEnabled})
 		})
 		cfg.Credentials = aws.NewCredentialsCache(role, func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = renewAhead })
 	}

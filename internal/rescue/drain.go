@@ -141,7 +141,7 @@ func (a *Agent) deregister(ctx context.Context, d *drain, left chan<- time.Time)
 	ctx, cancel := context.WithTimeoutCause(ctx, max(schedule.Serve.Sub(a.Now()), attemptTimeout), errors.New("the time is over"))
 	defer cancel()
 	overdue := func(error) { a.Log.Error("still in the load balancer", "target_group", a.TargetGroup) }
-	err := a.persist(ctx, "deregistration", schedule.API, overdue, func(ctx context.Context) error {
+	err := a.persist(ctx, "deregistration", attemptTimeout, schedule.API, overdue, func(ctx context.Context) error {
 		return a.AWS.Deregister(ctx, a.TargetGroup, a.id)
 	})
 	if err != nil {
@@ -162,7 +162,7 @@ func (a *Agent) deregister(ctx context.Context, d *drain, left chan<- time.Time)
 // rescue: removing instances is for the scaling policies.
 func (a *Agent) returnToService(ctx context.Context) {
 	a.Log.Warn("the interruption is withdrawn: back into the load balancer", "target_group", a.TargetGroup)
-	err := a.persist(ctx, "registration", a.Now().Add(a.Budget.API), func(error) {
+	err := a.persist(ctx, "registration", attemptTimeout, a.Now().Add(a.Budget.API), func(error) {
 		a.Log.Error("still out of the load balancer", "target_group", a.TargetGroup)
 	}, func(ctx context.Context) error { return a.AWS.Register(ctx, a.TargetGroup, a.id) })
 	if err != nil {
@@ -247,10 +247,11 @@ func (a *Agent) flush(ctx context.Context, d *drain) {
 	defer cancel()
 	a.syncJournal(limited)
 	a.cloud.wait(limited, metricsGrace)
-	s := a.journal.change(func(s *state) { s.Drain.Finished = a.Now() })
-	a.Log.Info(MarkerMessage, "instance", a.id, "environment", a.Environment, "cluster", a.Cluster, "group", a.Group,
+	s := a.journal.read()
+	a.Log.Info(MarkerMessage, "environment", a.Environment, "cluster", a.Cluster, "group", a.Group,
 		"service", a.Service, "release", a.release(), "lifecycle", a.Lifecycle, "reason", s.Drain.Reason, "action", s.Drain.Action,
 		"rescue", s.Rescue.State, "seconds_left", schedule.End.Sub(a.Now()).Seconds())
+	a.journal.change(func(s *state) { s.Drain.Finished = a.Now() })
 	a.completeLifecycle(ctx)
 }
 
@@ -284,7 +285,7 @@ func (a *Agent) completeLifecycle(ctx context.Context) {
 	defer a.completing.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, a.Budget.API)
 	defer cancel()
-	err := a.persist(ctx, "completion of the lifecycle action", a.Now().Add(a.Budget.API), func(error) {}, func(ctx context.Context) error {
+	err := a.persist(ctx, "completion of the lifecycle action", attemptTimeout, a.Now().Add(a.Budget.API), func(error) {}, func(ctx context.Context) error {
 		return a.AWS.Complete(ctx, a.Group, a.LifecycleHook, a.id)
 	})
 	if err != nil {

@@ -26,7 +26,7 @@ func (a *Agent) callForRescue(ctx context.Context, reason string, due, end time.
 		ctx, cancel := context.WithTimeoutCause(ctx, end.Sub(a.Now()), errors.New("the time is over"))
 		defer cancel()
 		begin := a.Now()
-		err := a.persist(ctx, "rescue", due, func(err error) { a.rescueFailed(reason, err) },
+		err := a.persist(ctx, "rescue", max(attemptTimeout, a.Budget.API/2), due, func(err error) { a.rescueFailed(reason, err) },
 			func(ctx context.Context) error { return a.rescue(ctx, reason) })
 		if err != nil {
 			a.Log.Error("rescue given up", "reason", reason, "group", a.RescueGroup, "error", err)

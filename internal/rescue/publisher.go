@@ -95,7 +95,7 @@ func (p *publisher) send(ctx context.Context) bool {
 	if len(data) == 0 {
 		return true
 	}
-	if err := attempt(ctx, func(ctx context.Context) error { return p.put(ctx, data) }); err != nil {
+	if err := attempt(ctx, attemptTimeout, func(ctx context.Context) error { return p.put(ctx, data) }); err != nil {
 		p.log.Warn("cannot send metrics", "error", err)
 		return false
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -36,6 +37,11 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer func() { _ = mock.Stop() }()
+		flag.Parse()
+		if err := flag.Set("test.parallel", "6"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 		return mototest.Main(m)
 	}())
 }
@@ -90,8 +96,11 @@ func (l *lines) entries(message string) []map[string]any {
 
 var defaultSize = rescuetest.Size{Spot: 1, OnDemand: 1, Max: 10}
 
+// newWorld makes a cluster for a test, which from here on runs beside others:
+// they wait more than they work.
 func newWorld(t *testing.T, size rescuetest.Size) *world {
 	t.Helper()
+	t.Parallel()
 	cloud, err := rescuetest.NewCloud(t.Context(), os.Getenv("AWS_ENDPOINT_URL"), size)
 	if err != nil {
 		t.Fatal(err)
@@ -112,13 +121,12 @@ func (w *world) equip(id, root string) {
 	w.id, w.log = id, &lines{}
 	w.metadata = rescuetest.NewMetadata(mock.URL, id)
 	w.Cleanup(w.metadata.Close)
-	w.Setenv("AWS_ENDPOINT_URL", w.URL)
 	w.config = rescue.Config{
 		Environment: "test", Cluster: "web", Service: "shop", Group: w.Spot, Lifecycle: rescue.Spot,
 		RescueGroup: w.OnDemand, RescuePolicy: w.Policy, TargetGroup: w.TargetGroup, LifecycleHook: "drain",
 		Budget: budget, Root: root,
 		Metadata: imds.New(imds.Config{Endpoint: w.metadata.URL, Timeout: 500 * time.Millisecond}),
-		AWS:      rescue.Connect(mototest.Region, w.metadata.URL),
+		AWS:      rescue.Connect(rescue.ConnectConfig{Region: mototest.Region, Endpoint: w.URL, Metadata: w.metadata.URL}),
 		Metrics:  rescue.NewMetrics("test"),
 		Log:      slog.New(slog.NewJSONHandler(w.log, nil)),
 	}
@@ -173,7 +181,7 @@ func (w *world) start() {
 // until waits for something that has to come.
 func (w *world) until(what string, holds func() bool) {
 	w.Helper()
-	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !holds(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			w.Fatalf("it does not come to it that %s", what)
 		}

@@ -8,18 +8,19 @@ import (
 	"github.com/tandem-iac/tandem/internal/awsclient"
 )
 
-// attempt does something once, in the time that one attempt has.
-func attempt(ctx context.Context, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+// attempt does something once, within a limit.
+func attempt(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return do(ctx)
 }
 
-// persist repeats what may be repeated until it succeeds or ctx ends. Failures
-// are logged, and overdue is called once if there is no success by then.
-func (a *Agent) persist(ctx context.Context, what string, due time.Time, overdue func(error), do func(context.Context) error) error {
+// persist repeats attempts, each within limit, until one succeeds or ctx ends.
+// Failures are logged. Overdue is called once, when an attempt fails after due,
+// or fails for a reason that time alone will not mend.
+func (a *Agent) persist(ctx context.Context, what string, limit time.Duration, due time.Time, overdue func(error), do func(context.Context) error) error {
 	for n, late := 0, false; ; n++ {
-		err := attempt(ctx, do)
+		err := attempt(ctx, limit, do)
 		if err == nil {
 			return nil
 		}

@@ -6,7 +6,6 @@ package rescuetest
 import (
 	"bytes"
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -285,11 +284,13 @@ func (c *Cloud) carryOut(r *http.Request, call Call, body []byte) (int, http.Hea
 		defer c.writing.Unlock()
 	}
 	if call.Action == "CompleteLifecycleAction" { // moto knows no lifecycle actions
-		answer, err := xml.Marshal(struct {
-			XMLName xml.Name `xml:"http://autoscaling.amazonaws.com/doc/2011-01-01/ CompleteLifecycleActionResponse"`
-			Result  string   `xml:"CompleteLifecycleActionResult"`
-		}{})
-		return http.StatusOK, nil, answer, err
+		return done(call.Action)
+	}
+	if call.Action == "ExecutePolicy" {
+		group, err := c.group(r.Context(), c.OnDemand)
+		if err == nil && *group.DesiredCapacity >= *group.MaxSize { // moto goes beyond it
+			return done("ExecutePolicy")
+		}
 	}
 	if call.Action == "ExecutePolicy" && call.Form.Get("PolicyName") == c.Policy { // moto knows them by name alone
 		call.Form.Set("PolicyName", policyName)
@@ -307,4 +308,9 @@ func (c *Cloud) carryOut(r *http.Request, call Call, body []byte) (int, http.Hea
 	}
 	text, err := io.ReadAll(answer.Body)
 	return answer.StatusCode, answer.Header, text, errors.Join(err, answer.Body.Close())
+}
+
+// done is Auto Scaling's answer to what it has done.
+func done(action string) (int, http.Header, []byte, error) {
+	return http.StatusOK, nil, fmt.Appendf(nil, `<%[1]sResponse xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/"><%[1]sResult/></%[1]sResponse>`, action), nil
 }

@@ -104,16 +104,17 @@ type Metadata struct {
 	server *httptest.Server
 	ended  chan struct{}
 
-	mu          sync.Mutex
-	action      string
-	at          time.Time
-	recommended bool
-	target      string
-	skew        time.Duration
-	dateless    bool
-	fault       func(path string) *Answer
-	tokens      int
-	noticed     time.Time
+	mu             sync.Mutex
+	action         string
+	at             time.Time
+	recommended    bool
+	recommendation string
+	target         string
+	skew           time.Duration
+	dateless       bool
+	fault          func(path string) *Answer
+	tokens         int
+	noticed        time.Time
 }
 
 // NewMetadata serves an instance's metadata through the mock at url. The
@@ -227,6 +228,10 @@ func (m *Metadata) answer(r *http.Request, path string) *Answer {
 		if !m.recommended {
 			return nothing
 		}
+		if m.recommendation == "" { // the mock makes a new one each time
+			m.recommendation = asked.Body
+		}
+		asked.Body = m.recommendation
 	case imds.InstanceActionPath:
 		if m.action == "" {
 			return nothing
