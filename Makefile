@@ -5,6 +5,9 @@ SHELL = /bin/bash
 # sets -count=1, which runs every one.
 TEST = go test
 
+# What the agent says it is: the last commit that changed what it is made of.
+AGENT_VERSION = $(shell git log -1 --format=%h -- cmd/spotwatch internal/rescue internal/imds go.mod 2> /dev/null || echo unknown)
+
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,8 +17,17 @@ synth: versions ## Write the Terraform of tandem.yaml into cdktf.out
 	@go build -o bin/app . && bin/app
 
 .PHONY: build
-build: versions ## Build the tandem command line into bin
-	go build -o bin/ ./cmd/...
+build: versions agents ## Build the tandem command line, and the agent for instances, into bin
+	go build -o bin/ ./cmd/tandem
+
+# Static, stripped and without paths: the same source makes the same program,
+# so that publishing it again changes nothing.
+.PHONY: agents
+agents:
+	@for arch in amd64 arm64; do \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(AGENT_VERSION)" \
+			-o bin/spotwatch-linux-$$arch ./cmd/spotwatch || exit 1; \
+	done
 
 .PHONY: test
 test: versions node_modules tools ## Run every test

@@ -224,10 +224,17 @@ func spotIsBidFor(t *testing.T, stack tfgraph.Stack, env spec.Environment) {
 }
 
 func alarmsWatchTheirGroup(t *testing.T, stack tfgraph.Stack) {
-	if n := len(stack.Resources["aws_cloudwatch_metric_alarm"]); n != 6 {
-		t.Errorf("got %d alarms, want three a group", n)
+	if n := len(stack.Resources["aws_cloudwatch_metric_alarm"]); n != 8 {
+		t.Errorf("got %d alarms, want three a group and two on rescue", n)
 	}
+	rescue := 0
 	for address, alarm := range stack.Resources["aws_cloudwatch_metric_alarm"] {
+		if strings.Contains(alarm["alarm_name"].(string), "-rescue-") {
+			if rescue++; alarm["treat_missing_data"] != "notBreaching" {
+				t.Errorf("%s takes silence for %s", address, alarm["treat_missing_data"])
+			}
+			continue // they tell people, and scale nothing
+		}
 		watched := alarm["dimensions"].(map[string]any)["AutoScalingGroupName"]
 		if actions := alarm["alarm_actions"].([]any); len(actions) != 1 {
 			t.Errorf("%s has actions %v, want one", address, actions)
@@ -242,6 +249,9 @@ func alarmsWatchTheirGroup(t *testing.T, stack tfgraph.Stack) {
 		if alarm["comparison_operator"] == "LessThanThreshold" && alarm["treat_missing_data"] == "breaching" {
 			t.Errorf("%s takes missing data for low CPU", address)
 		}
+	}
+	if rescue != 2 {
+		t.Errorf("got %d alarms on rescue, want that it failed and that there is no room", rescue)
 	}
 }
 

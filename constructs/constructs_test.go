@@ -102,7 +102,7 @@ func everything() spec.Environment {
 			Bootstrap: spec.Bootstrap{SetupKey: "setup/mine.sh", SetupSHA256: strings.Repeat("ab", 32), Preamble: preamble},
 			Drain: spec.Drain{
 				PollInterval: spec.Duration(2 * time.Second), APICalls: spec.Duration(5 * time.Second), Hooks: spec.Duration(30 * time.Second),
-				Flush: spec.Duration(15 * time.Second), Heartbeat: spec.Duration(100 * time.Second),
+				Flush: spec.Duration(15 * time.Second), Heartbeat: spec.Duration(100 * time.Second), Prelaunch: true,
 			},
 			Refresh:  spec.RefreshRolling,
 			OnDemand: spec.OnDemand{InstanceType: "m6g.large", Group: group(60)},
@@ -161,7 +161,10 @@ func TestConstructs(t *testing.T) {
 			return err
 		}},
 		{"scaling/rescue", nil, func(s cdktf.TerraformStack) error {
-			_, err := scaling.NewRescue(s, "rescue", scaling.RescueConfig{Group: "web-on-demand"})
+			_, err := scaling.NewRescue(s, "rescue", scaling.RescueConfig{
+				Group: "web-on-demand", Name: "prod-web", Environment: "prod", Cluster: "web",
+				AlarmActions: []string{"arn:aws:sns:eu-west-1:123456789012:alarms"},
+			})
 			return err
 		}},
 		{"cluster/defaults", clusterParts, newCluster(minimal(), "web")},

@@ -11,8 +11,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +29,7 @@ import (
 
 	"github.com/tandem-iac/tandem/instance"
 	"github.com/tandem-iac/tandem/internal/awsclient"
+	"github.com/tandem-iac/tandem/internal/bootstrap"
 	"github.com/tandem-iac/tandem/internal/mototest"
 	"github.com/tandem-iac/tandem/internal/release"
 	"github.com/tandem-iac/tandem/internal/release/archive"
@@ -174,10 +177,12 @@ func (c *cloud) metadata() string {
 		switch {
 		case r.Method == http.MethodPut && r.URL.Path == "/latest/api/token" && r.Header.Get("X-aws-ec2-metadata-token-ttl-seconds") != "":
 			fmt.Fprint(w, "a-token")
-		case r.URL.Path == "/latest/meta-data/instance-id" && r.Header.Get("X-aws-ec2-metadata-token") == "a-token":
+		case r.Header.Get("X-aws-ec2-metadata-token") != "a-token":
+			w.WriteHeader(http.StatusUnauthorized)
+		case r.URL.Path == "/latest/meta-data/instance-id":
 			fmt.Fprint(w, c.instance)
 		default:
-			w.WriteHeader(http.StatusUnauthorized)
+			w.WriteHeader(http.StatusNotFound)
 		}
 	}))
 	c.t.Cleanup(server.Close)
@@ -216,6 +221,12 @@ func (c *cloud) userData(sum string) string {
 			{Name: "TANDEM_SERVICE", Value: service},
 			{Name: "TANDEM_PLAYBOOK", Value: playbook},
 			{Name: "TANDEM_BUILD_BUCKET", Value: c.bucket},
+			{Name: "TANDEM_CLUSTER", Value: service},
+			{Name: "TANDEM_LIFECYCLE", Value: "spot"},
+			{Name: "TANDEM_GROUP", Value: "prod-obelix-spot"},
+			{Name: "TANDEM_RESCUE_GROUP", Value: "prod-obelix-on-demand"},
+			{Name: "TANDEM_RESCUE_POLICY_ARN", Value: "rescue"},
+			{Name: "TANDEM_TARGET_GROUP_ARN", Value: "web"},
 			{Name: "TANDEM_HEALTH_PATH", Value: "/health?from=alb&deep=no"},
 			{Name: "TANDEM_IDLE_SECONDS", Value: "60"},
 		},
@@ -283,6 +294,7 @@ func TestMachine(t *testing.T) {
 	requireMachines(t)
 	c := newCloud(t)
 	c.put(instance.SetupKey(instance.SetupSHA256()), instance.Setup())
+	c.publishAgent()
 	one := c.publish(service, page(t, "one"))
 	c.publish(service, page(t, "two"))
 	c.publish(playbook, "playbook")
@@ -299,7 +311,9 @@ func TestMachine(t *testing.T) {
 		run  func(*testing.T, *cloud, *machine)
 	}{
 		{"another setup script is not run", wrongSetupScript},
+		{"no service without an agent", noAgent},
 		{"first boot", func(t *testing.T, c *cloud, m *machine) { firstBoot(t, c, m, one) }},
+		{"the agent watches", agentWatches},
 		{"again, and nothing changes", again},
 		{"what is wrong is refused", refusals},
 		{"a playbook that fails halfway", failsHalfway},
@@ -324,6 +338,64 @@ func wrongSetupScript(t *testing.T, c *cloud, m *machine) {
 	}
 	if !strings.Contains(out, "FAILED") {
 		t.Errorf("no word of the SHA-256:\n%s", out)
+	}
+}
+
+// agentArtifact is the agent for this architecture.
+var agentArtifact = instance.AgentArtifact(runtime.GOARCH)
+
+// publishAgent builds the agent and publishes it as the operator's command does.
+func (c *cloud) publishAgent() {
+	c.t.Helper()
+	dir := c.t.TempDir()
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", filepath.Join(dir, bootstrap.AgentProgram(runtime.GOARCH)), "../cmd/spotwatch")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		c.t.Fatalf("%v\n%s", err, out)
+	}
+	if _, err := bootstrap.PublishAgent(c.t.Context(), c.ledger(agentArtifact), dir, runtime.GOARCH); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// noAgent boots a machine whose environment has no agent.
+func noAgent(t *testing.T, c *cloud, m *machine) {
+	key := agentArtifact + "/" + environment + "/latest-stable.txt"
+	pointer := c.get(key)
+	defer c.put(key, pointer)
+	if _, err := c.client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &c.bucket, Key: &key}); err != nil {
+		t.Fatal(err)
+	}
+	out, err := m.boot(t, c.userData(instance.SetupSHA256()), impatient...)
+	if err == nil || !strings.Contains(out, "there is no s3://"+c.bucket+"/"+key+": was it published") {
+		t.Errorf("%v, want a failure that names the pointer:\n%s", err, out)
+	}
+	if m.exists(healthFile) || m.exists("usr/local/bin/spotwatch") || m.releases(t) != "" {
+		t.Error("something was configured")
+	}
+}
+
+// agentWatches looks at what the setup script has made of the agent.
+func agentWatches(t *testing.T, c *cloud, m *machine) {
+	const log = "var/log/tandem/spotwatch.log"
+	for end := time.Now().Add(time.Minute); !m.exists(log) || !strings.Contains(m.read(t, log), `"msg":"watching"`); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("it does not watch:\n%s", m.read(t, "var/log/systemctl"))
+		}
+	}
+	if text := m.read(t, log); !strings.Contains(text, c.instance) || !strings.Contains(text, `"group":"prod-obelix-spot"`) {
+		t.Errorf("it does not know who it is:\n%s", text)
+	}
+	if got, want := m.read(t, "var/log/systemctl"), "daemon-reload\nenable --quiet spotwatch.service\nrestart spotwatch.service\n"; got != want {
+		t.Errorf("systemctl was asked for\n%s", got)
+	}
+	// Before all that may fail for reasons of the service's.
+	setup := m.read(t, "var/log/tandem/setup.log")
+	if agent, rest := strings.LastIndex(setup, "started the agent"), strings.LastIndex(setup, "configuring obelix"); agent < 0 || agent > rest {
+		t.Errorf("the agent comes after the service:\n%s", setup)
+	}
+	if got := m.read(t, "etc/systemd/system/spotwatch.service"); got != string(instance.AgentUnit()) {
+		t.Errorf("the unit is\n%s", got)
 	}
 }
 
@@ -389,6 +461,9 @@ func again(t *testing.T, _ *cloud, m *machine) {
 	}
 	if !regexp.MustCompile(`localhost +: ok=[0-9]+ +changed=0 .*failed=0`).MatchString(out) {
 		t.Errorf("a second run changes something:\n%s", out)
+	}
+	if text := m.read(t, "var/log/systemctl"); strings.Count(text, "restart") != 1 {
+		t.Errorf("the same agent was started again:\n%s", text)
 	}
 	if !os.SameFile(before, m.stat(t, healthFile)) {
 		t.Error("the health file was away for a while")
@@ -475,7 +550,7 @@ func staysAsItIs(t *testing.T, m *machine, message string, env ...string) {
 // releases are those on the machine.
 func (m *machine) releases(t *testing.T) string {
 	t.Helper()
-	dirs, err := filepath.Glob(m.path("opt/tandem/*/*"))
+	dirs, err := filepath.Glob(m.path("opt/tandem/obelix*/*"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,16 @@ func SetupSHA256() string {
 // that never comes to mean another script.
 func SetupKey(sha256 string) string { return "setup/" + sha256 + ".sh" }
 
+//go:embed spotwatch.service
+var agentUnit []byte
+
+// AgentUnit returns the systemd unit of the agent that rescues and drains.
+func AgentUnit() []byte { return append([]byte(nil), agentUnit...) }
+
+// AgentArtifact is the artifact that holds the agent for an architecture, in
+// Go's terms: the program and its unit.
+func AgentArtifact(architecture string) string { return "spotwatch-" + architecture }
+
 // Setting is a line of /etc/tandem/instance.env.
 type Setting struct{ Name, Value string }
 

@@ -171,12 +171,35 @@ func (m *machine) populate(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, leftover := range []string{"etc/tandem", "opt/tandem", "var/lib/tandem", "var/log/tandem", "usr/local/sbin/tandem-setup"} {
+	// No systemd runs here: the agent's unit is started by a stand-in.
+	if err := os.WriteFile(m.path("usr/local/sbin/systemctl"), []byte(systemctl), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	m.env[0] = "PATH=/usr/local/sbin:" + os.Getenv("PATH")
+	for _, leftover := range []string{"etc/tandem", "opt/tandem", "var/lib/tandem", "var/log/tandem", "usr/local/sbin/tandem-setup", "usr/local/bin/spotwatch", "var/lib/spotwatch"} {
 		if err := os.RemoveAll(m.path(leftover)); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
+
+// systemctl runs the agent as its unit says, and notes what else it was asked
+// for about the agent. All other units are the system's.
+const systemctl = `#!/bin/bash
+set -euo pipefail
+pid=/run/spotwatch.pid unit=/etc/systemd/system/spotwatch.service
+case "$*" in
+"is-active --quiet spotwatch.service") [ -e $pid ] && kill -0 "$(< $pid)"; exit ;;
+"restart spotwatch.service")
+	[ ! -e $pid ] || kill "$(< $pid)"
+	set -a; source "$(sed -n 's/^EnvironmentFile=\([^-]\)/\1/p' $unit)"; set +a
+	setsid "$(sed -n 's/^ExecStart=//p' $unit)" > /dev/null 2>&1 < /dev/null 9>&- &
+	echo $! > $pid ;;
+*spotwatch.service | daemon-reload) ;;
+*) exec /usr/bin/systemctl "$@" ;;
+esac
+echo "$*" >> /var/log/systemctl
+`
 
 // path is where the test finds a file of the machine.
 func (m *machine) path(elem ...string) string {

@@ -1,18 +1,24 @@
 #!/bin/bash
-# Configures this machine: fetches a release of its playbook and one of its
-# service from the build bucket, checks both before it unpacks either, and runs
-# the playbook, which puts the health file in place as its very last step. Until
-# then the load balancer sends no traffic.
+# Configures this machine: installs the agent that rescues and drains before
+# anything else, so that it is there even where the rest fails; then fetches a
+# release of its playbook and one of its service from the build bucket, checks
+# both before it unpacks either, and runs the playbook, which puts the health
+# file in place as its very last step. Until then the load balancer sends no
+# traffic.
 #
 #   tandem-setup                              what is latest-stable
 #   VERSION=42 ANS_VERSION=7 tandem-setup     service 42, playbook 7
 #
 # It may be run again at any time. On the machine there are then
 #
+#   /usr/local/bin/spotwatch            the agent, run by spotwatch.service
 #   /etc/tandem/release                 what is in place, KEY=value lines
 #   /opt/tandem/<artifact>/<N>-<hash>   the last few releases
 #   /var/lib/tandem/health              the health file
 #   /var/log/tandem/setup.log           what every run said
+#
+# There is no service without its agent: a machine on which that cannot be
+# installed is not configured, because it would drop calls when it goes.
 #
 # A release that cannot be had, or is not what it should be, changes nothing:
 # the machine goes on with the one it has. While a playbook brings another
@@ -227,6 +233,37 @@ prune() {
 		cut -d ' ' -f 2- | xargs -r -d '\n' rm -rf
 }
 
+# place_file MODE FROM TO puts a file in place in one step, unless it is there
+# already.
+place_file() {
+	cmp --silent "$2" "$3" || { install -D -m "$1" "$2" "$3.new" && mv "$3.new" "$3" && replaced=yes; } || fail "cannot put $2 into $3"
+}
+
+# install_agent installs the latest-stable agent and has it run, before all that
+# may fail for reasons of the service's.
+install_agent() {
+	local agent replaced=''
+	case $(uname -m) in
+	x86_64) agent=spotwatch-amd64 ;;
+	aarch64) agent=spotwatch-arm64 ;;
+	*) fail "there is no agent for $(uname -m)" ;;
+	esac
+	command -v python3 > /dev/null || patiently install_ansible || fail "cannot install Python"
+	obtain "$agent" ''
+	unpack "$agent"
+	install -d -m 0755 /etc/tandem/drain.d /etc/tandem/flush.d
+	place_file 0755 "${place[$agent]}/spotwatch" /usr/local/bin/spotwatch
+	place_file 0644 "${place[$agent]}/spotwatch.service" /etc/systemd/system/spotwatch.service
+	# A new one takes up a drain where the one before left it.
+	if [ -n "$replaced" ] || ! systemctl is-active --quiet spotwatch.service; then
+		systemctl daemon-reload
+		systemctl enable --quiet spotwatch.service
+		systemctl restart spotwatch.service
+		log "started the agent, $agent ${version[$agent]}"
+	fi
+	prune "$agent"
+}
+
 # describe prints the record of what is to be in place, but for the time.
 describe() {
 	local kind artifact
@@ -304,6 +341,7 @@ main() {
 		log "another run is under way: waiting for its end"
 		flock --wait "$patience" 9 || fail "another run has not come to its end in $patience s"
 	}
+	install_agent
 	command -v ansible-playbook > /dev/null || patiently install_ansible || fail "cannot install Ansible"
 	configure
 }

@@ -26,6 +26,11 @@ type Drain struct {
 	// It blocks simple scaling while it waits, so it stays below the scale-in
 	// cooldowns. Default: 120s.
 	Heartbeat Duration `yaml:"heartbeat,omitempty" range:"30s..7200s"`
+	// Prelaunch adds the on-demand instance at a rebalance recommendation
+	// already, which comes before most interruptions, and before many that never
+	// happen (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/rebalance-recommendations.html).
+	// Default: false, at the interruption notice.
+	Prelaunch bool `yaml:"prelaunch,omitempty"`
 }
 
 // SpotNotice is the time between a spot interruption notice and the end.
@@ -82,10 +87,10 @@ func (c Cluster) validateDrain(faults *relations, path string) {
 // and shorter than the cooldowns it would stretch.
 func (c Cluster) validateHeartbeat(faults *relations, path string) {
 	at, heartbeat := path+".drain.heartbeat", c.Drain.Heartbeat
-	drain := c.TargetGroup.DeregistrationDelay + c.Drain.Hooks + c.Drain.Flush
+	drain := c.Drain.PollInterval + c.Drain.APICalls + c.TargetGroup.DeregistrationDelay + c.Drain.Hooks + c.Drain.Flush
 	faults.Require(heartbeat >= drain, at, heartbeat.String(),
-		fmt.Sprintf("at least %s: the deregistration delay, hooks and flush together", drain),
-		path+".target_group.deregistration_delay", path+".drain.hooks", path+".drain.flush")
+		fmt.Sprintf("at least %s: the steps of a drain together", drain),
+		path+".drain.poll_interval", path+".drain.api_calls", path+".target_group.deregistration_delay", path+".drain.hooks", path+".drain.flush")
 	shortest := slices.MinFunc(c.groups(), func(a, b namedGroup) int { return cmp.Compare(a.ScaleIn.Cooldown, b.ScaleIn.Cooldown) })
 	cooldown := shortest.name + ".scale_in.cooldown"
 	faults.Require(heartbeat < shortest.ScaleIn.Cooldown, at, heartbeat.String(),

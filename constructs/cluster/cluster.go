@@ -29,6 +29,9 @@ type Config struct {
 	Network network.Network
 	// Delivery are the buckets it reads builds from and logs into. Required.
 	Delivery delivery.Delivery
+	// AlarmActions are the ARNs of what to tell when a rescue fails or has no
+	// room, such as an SNS topic. Nil: the alarms show in CloudWatch alone.
+	AlarmActions []string
 }
 
 // Cluster is what New has made.
@@ -110,7 +113,13 @@ func (b *builder) build() (Cluster, error) {
 	if err != nil {
 		return Cluster{}, err
 	}
-	rescue, err := scaling.NewRescue(b.node, "rescue", scaling.RescueConfig{Group: onDemand.name})
+	rescue, err := scaling.NewRescue(b.node, "rescue", scaling.RescueConfig{
+		Group:        onDemand.name,
+		Name:         b.fullName,
+		Environment:  b.Environment.Name,
+		Cluster:      b.Name,
+		AlarmActions: b.AlarmActions,
+	})
 	if err != nil {
 		return Cluster{}, err
 	}

@@ -117,13 +117,14 @@ func (b *builder) settings(group groupConfig, launch launchConfig) []instance.Se
 		{Name: "TANDEM_HEALTH_PATH", Value: b.spec.TargetGroup.HealthCheck.Path},
 		{Name: "TANDEM_IDLE_SECONDS", Value: seconds(b.spec.LoadBalancer.IdleTimeout)},
 		{Name: "TANDEM_DEREGISTRATION_SECONDS", Value: seconds(b.spec.TargetGroup.DeregistrationDelay)},
+		{Name: "TANDEM_POLL_SECONDS", Value: seconds(b.spec.Drain.PollInterval)},
+		{Name: "TANDEM_API_SECONDS", Value: seconds(b.spec.Drain.APICalls)},
 		{Name: "TANDEM_HOOKS_SECONDS", Value: seconds(b.spec.Drain.Hooks)},
 		{Name: "TANDEM_FLUSH_SECONDS", Value: seconds(b.spec.Drain.Flush)},
 	}
 	if launch.rescue != "" {
 		settings = append(settings,
-			instance.Setting{Name: "TANDEM_POLL_SECONDS", Value: seconds(b.spec.Drain.PollInterval)},
-			instance.Setting{Name: "TANDEM_API_SECONDS", Value: seconds(b.spec.Drain.APICalls)},
+			instance.Setting{Name: "TANDEM_PRELAUNCH", Value: strconv.FormatBool(b.spec.Drain.Prelaunch)},
 			instance.Setting{Name: "TANDEM_RESCUE_GROUP", Value: b.groupName(onDemandLifecycle)},
 			instance.Setting{Name: "TANDEM_RESCUE_POLICY_ARN", Value: string(launch.rescue)},
 		)

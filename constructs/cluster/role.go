@@ -10,8 +10,10 @@ import (
 
 	"github.com/tandem-iac/tandem/constructs/account"
 	"github.com/tandem-iac/tandem/constructs/scaling"
+	"github.com/tandem-iac/tandem/instance"
 	"github.com/tandem-iac/tandem/internal/awsregion"
 	"github.com/tandem-iac/tandem/internal/iam"
+	"github.com/tandem-iac/tandem/internal/rescue/metric"
 )
 
 // instanceRole is what instances may do, and when they may start.
@@ -66,6 +68,8 @@ func (b *builder) setupPolicy(account string) iam.Policy {
 				builds + "/" + setup,
 				builds + "/" + b.spec.Service + "/" + b.Environment.Name + "/*",
 				builds + "/" + b.spec.Playbook + "/" + b.Environment.Name + "/*",
+				builds + "/" + instance.AgentArtifact("amd64") + "/" + b.Environment.Name + "/*",
+				builds + "/" + instance.AgentArtifact("arm64") + "/" + b.Environment.Name + "/*",
 			},
 		},
 		{
@@ -116,14 +120,33 @@ func (b *builder) agentPolicy(role instanceRole, onDemand, spot autoScalingGroup
 		{
 			Sid:      "EndDrain",
 			Effect:   iam.Allow,
-			Action:   []string{"autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"},
+			Action:   []string{"autoscaling:CompleteLifecycleAction"},
 			Resource: []string{string(onDemand.arn), string(spot.arn)},
 		},
 		{
+			// And return to it, should the interruption be withdrawn.
 			Sid:      "LeaveLoadBalancer",
 			Effect:   iam.Allow,
-			Action:   []string{"elasticloadbalancing:DeregisterTargets"},
+			Action:   []string{"elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:RegisterTargets"},
 			Resource: []string{string(target)},
+		},
+		{
+			// Looking at groups knows no resource to name, so a condition keeps
+			// it to the region.
+			Sid:       "SeeCapacity",
+			Effect:    iam.Allow,
+			Action:    []string{"autoscaling:DescribeAutoScalingGroups"},
+			Resource:  []string{"*"},
+			Condition: map[string]map[string]any{"StringEquals": {"aws:RequestedRegion": b.Environment.Region}},
+		},
+		{
+			// Nor do metrics:
+			// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html
+			Sid:       "Report",
+			Effect:    iam.Allow,
+			Action:    []string{"cloudwatch:PutMetricData"},
+			Resource:  []string{"*"},
+			Condition: map[string]map[string]any{"StringEquals": {"cloudwatch:namespace": metric.Namespace}},
 		},
 	}
 	iamrolepolicy.NewIamRolePolicy(role.node, jsii.String("agent"), &iamrolepolicy.IamRolePolicyConfig{

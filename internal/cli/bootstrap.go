@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tandem-iac/tandem/instance"
 	"github.com/tandem-iac/tandem/internal/bootstrap"
+	"github.com/tandem-iac/tandem/internal/release"
 )
 
 func newBootstrapCommand(a *app) *cobra.Command {
@@ -20,22 +22,36 @@ func newBootstrapCommand(a *app) *cobra.Command {
 	return cmd
 }
 
+// published is all that new machines start with.
+type published struct {
+	bootstrap.Script
+	// Agents are by architecture. Nil: they were left alone.
+	Agents []bootstrap.Agent `json:"agents,omitempty"`
+}
+
 func newBootstrapPublishCommand(a *app) *cobra.Command {
 	var at place
+	var agents string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "publish [SCRIPT]",
-		Short: "Upload the setup script that user data runs",
-		Long: `Upload the setup script of this version of tandem, or SCRIPT, to the build
-bucket as setup/<SHA-256>.sh. User data names the script by its SHA-256, and a
-machine runs no other: publish before the first apply, and after an update of
-tandem before the next one. What is there already is checked and left alone.
+		Short: "Upload the agent, and the setup script that user data runs",
+		Long: `Upload what new machines start with to the build bucket: the agent that rescues
+and drains, for both architectures, and the setup script, which installs it.
+Publish before the first apply, and after an update of tandem before the next
+one. What is there already is checked and left alone.
 
-A SCRIPT of one's own takes effect with the lines for the description that the
-command prints.`,
+The agents are releases like any other, spotwatch-amd64 and spotwatch-arm64, and
+become the stable ones at once. They are taken from the directory that holds
+tandem, where 'make build' puts them; --agents= leaves them alone.
+
+The setup script of this version of tandem, or SCRIPT, becomes
+setup/<SHA-256>.sh. User data names the script by its SHA-256, and a machine runs
+no other. A SCRIPT of one's own takes effect with the lines for the description
+that the command prints.`,
 		Example: `  tandem bootstrap publish
   tandem bootstrap publish --file staging.yaml
-  tandem bootstrap publish my-setup.sh`,
+  tandem bootstrap publish --agents= my-setup.sh`,
 		Args: atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			script := instance.Setup()
@@ -45,19 +61,30 @@ command prints.`,
 					return inputError{err: err}
 				}
 			}
-			published, err := a.publishScript(cmd.Context(), at, script)
+			if !cmd.Flags().Changed("agents") {
+				program, err := os.Executable()
+				if err != nil {
+					return err
+				}
+				agents = filepath.Dir(program)
+			}
+			p, err := a.publishBootstrap(cmd.Context(), at, agents, script)
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				return printJSON(a.stdout, published)
+				return printJSON(a.stdout, p)
 			}
-			a.printScript(published, len(args) > 0)
+			for _, agent := range p.Agents {
+				fmt.Fprintf(a.stdout, "%s %d: %s\n", agent.Artifact, agent.Version, publishedOrThere(agent.Created))
+			}
+			a.printScript(p.Script, len(args) > 0)
 			return nil
 		},
 	}
 	at.add(cmd)
 	at.addBucket(cmd)
+	cmd.Flags().StringVar(&agents, "agents", "", "`directory` with spotwatch-linux-amd64 and -arm64 (default that of tandem)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -74,32 +101,56 @@ func readScript(file string) ([]byte, error) {
 	return script, nil
 }
 
-func (a *app) publishScript(ctx context.Context, at place, script []byte) (bootstrap.Script, error) {
+// publishBootstrap publishes the agents before the script that installs them.
+func (a *app) publishBootstrap(ctx context.Context, at place, agents string, script []byte) (published, error) {
 	if err := at.check(); err != nil {
-		return bootstrap.Script{}, err
+		return published{}, err
 	}
-	if at.region == "" || at.bucket == "" {
+	if agents != "" {
+		if err := bootstrap.CheckAgents(agents); err != nil {
+			return published{}, err
+		}
+	}
+	if at.region == "" || at.bucket == "" || agents != "" && at.environment == "" {
 		if _, err := a.describe(ctx, &at); err != nil {
-			return bootstrap.Script{}, err
+			return published{}, err
 		}
 	}
 	cfg, err := a.dial(ctx, &at)
 	if err != nil {
-		return bootstrap.Script{}, err
+		return published{}, err
 	}
 	client, err := at.builds(ctx, cfg)
 	if err != nil {
-		return bootstrap.Script{}, err
+		return published{}, err
 	}
-	return bootstrap.Publish(ctx, client, at.bucket, script)
+	var p published
+	for _, architecture := range bootstrap.Architectures() {
+		if agents == "" {
+			break
+		}
+		ledger := release.New(release.Config{
+			Client: client, Bucket: at.bucket, Artifact: instance.AgentArtifact(architecture), Environment: at.environment, By: whoami(),
+		})
+		agent, err := bootstrap.PublishAgent(ctx, ledger, agents, architecture)
+		if err != nil {
+			return published{}, err
+		}
+		p.Agents = append(p.Agents, agent)
+	}
+	p.Script, err = bootstrap.Publish(ctx, client, at.bucket, script)
+	return p, err
+}
+
+func publishedOrThere(created bool) string {
+	if created {
+		return "published"
+	}
+	return "there already"
 }
 
 func (a *app) printScript(s bootstrap.Script, own bool) {
-	what := "published"
-	if !s.Created {
-		what = "there already"
-	}
-	fmt.Fprintf(a.stdout, "s3://%s/%s: %s\n", s.Bucket, s.Key, what)
+	fmt.Fprintf(a.stdout, "s3://%s/%s: %s\n", s.Bucket, s.Key, publishedOrThere(s.Created))
 	if own {
 		fmt.Fprintf(a.stdout, `SHA-256: %s
 machines run it once these lines are in the description, below their cluster:

@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tandem-iac/tandem/instance"
+	"github.com/tandem-iac/tandem/internal/bootstrap"
 	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/release"
 	"github.com/tandem-iac/tandem/spec"
@@ -83,9 +85,14 @@ func (a *app) ledger(ctx context.Context, f releaseFlags) (*release.Ledger, erro
 }
 
 // chooseArtifact returns the artifact that is meant, which must be one that
-// the clusters use.
+// the clusters use, or the agent that all machines run.
 func chooseArtifact(env spec.Environment, name string) (string, error) {
 	services, all := map[string]bool{}, map[string]bool{}
+	for _, architecture := range bootstrap.Architectures() {
+		if name == instance.AgentArtifact(architecture) {
+			return name, nil
+		}
+	}
 	for _, c := range env.Clusters {
 		services[c.Service], all[c.Service], all[c.Playbook] = true, true, true
 	}
