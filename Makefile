@@ -35,7 +35,7 @@ test: versions node_modules tools ## Run every test
 
 .PHONY: test-pure
 test-pure: ## Run the tests that need nothing but Go
-	$(TEST) ./spec/... ./simulate/... ./cmd/... ./internal/check ./internal/iam ./internal/tfgraph ./internal/awsregion ./internal/price ./internal/cost
+	$(TEST) ./spec/... ./simulate/... ./cmd/tandem ./internal/imds ./internal/check ./internal/iam ./internal/tfgraph ./internal/awsregion ./internal/price ./internal/cost
 
 .PHONY: golden
 golden: node_modules ## Write what tests compare with anew; review the diff
@@ -95,6 +95,7 @@ tools:
 	@./scripts/need.sh ansible-playbook ansible-core python3-apt
 	@./scripts/need.sh apache2 apache2
 	@./scripts/need.sh chromium chromium
+	@./scripts/need.sh systemd-analyze systemd
 
 # npm ci replaces the directory; the stamp says that it came to its end.
 .PHONY: node_modules

@@ -89,8 +89,9 @@ func (a *Agent) begin(ctx context.Context) {
 		a.Log.Error("what has been done may be forgotten when the agent is restarted", "error", err)
 	}, a.path(a.StateDirectory), a.path(a.RuntimeDirectory))
 	s := a.journal.read()
-	a.Log.Info("watching", "group", a.Group, "lifecycle", a.Lifecycle, "poll_seconds", a.Budget.Poll.Seconds(), "rescue", s.Rescue.State, "draining", s.Drain != nil)
-	if s.Drain == nil || !s.Drain.Finished.IsZero() {
+	unfinished := s.Drain != nil && s.Drain.Finished.IsZero()
+	a.Log.Info("watching", "group", a.Group, "lifecycle", a.Lifecycle, "poll_seconds", a.Budget.Poll.Seconds(), "rescue", s.Rescue.State, "draining", unfinished)
+	if !unfinished {
 		return
 	}
 	a.Log.Warn("going on with a drain", "reason", s.Drain.Reason)

@@ -270,7 +270,7 @@ func TestReadOnlyDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := unix.Mount("full", state, "tmpfs", unix.MS_RDONLY, ""); err != nil {
-		t.Skipf("cannot mount: %v", err)
+		needs.Skip(t, "cannot mount: "+err.Error())
 	}
 	defer func() {
 		if err := unix.Unmount(state, unix.MNT_DETACH); err != nil {
@@ -302,7 +302,7 @@ func TestFullDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := unix.Mount("full", directory, "tmpfs", 0, "size=4k"); err != nil {
-			t.Skipf("cannot mount: %v", err)
+			needs.Skip(t, "cannot mount: "+err.Error())
 		}
 		defer func() {
 			if err := unix.Unmount(directory, unix.MNT_DETACH); err != nil {

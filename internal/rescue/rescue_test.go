@@ -19,6 +19,7 @@ import (
 	"github.com/tandem-iac/tandem/internal/imds"
 	"github.com/tandem-iac/tandem/internal/mototest"
 	"github.com/tandem-iac/tandem/internal/rescue"
+	"github.com/tandem-iac/tandem/internal/rescue/metric"
 	"github.com/tandem-iac/tandem/internal/rescuetest"
 )
 
@@ -287,6 +288,11 @@ func TestInterruption(t *testing.T) {
 	}
 	if n := len(w.Calls("PutMetricData")); n == 0 {
 		t.Error("nothing was reported to CloudWatch")
+	}
+	for name, want := range map[string]float64{metric.Notices: 1, metric.Rescues: 1, metric.RescueFailures: 0, metric.GroupAtMax: 0} {
+		if got, err := w.Reported(t.Context(), name, "test", "web"); got != want || err != nil {
+			t.Errorf("CloudWatch has %v %s, want %v (%v)", got, name, want, err)
+		}
 	}
 	// Once per instance, however often it is asked about and by whom.
 	w.stop()

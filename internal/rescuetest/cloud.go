@@ -5,6 +5,7 @@ package rescuetest
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -22,12 +23,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	scaling "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	compute "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/tandem-iac/tandem/internal/mototest"
+	"github.com/tandem-iac/tandem/internal/rescue/metric"
 )
 
 // Size is how many instances the groups begin with, and how many on-demand
@@ -72,6 +76,7 @@ type Cloud struct {
 	server        *httptest.Server
 	groups        *autoscaling.Client
 	targets       *elb.Client
+	metrics       *cloudwatch.Client
 
 	mu    sync.Mutex
 	fault func(Call) Fault
@@ -102,7 +107,7 @@ func NewCloud(ctx context.Context, moto string, size Size) (*Cloud, error) {
 		Region: mototest.Region, BaseEndpoint: &moto, HTTPClient: member(c.account),
 		Credentials: credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "secret", ""),
 	}
-	c.groups, c.targets = autoscaling.NewFromConfig(cfg), elb.NewFromConfig(cfg)
+	c.groups, c.targets, c.metrics = autoscaling.NewFromConfig(cfg), elb.NewFromConfig(cfg), cloudwatch.NewFromConfig(cfg)
 	if err := c.build(ctx, ec2.NewFromConfig(cfg), size); err != nil {
 		c.Close()
 		return nil, err
@@ -210,6 +215,24 @@ func (c *Cloud) Registered(ctx context.Context, instance string) (bool, error) {
 	return false, nil
 }
 
+// Reported is the sum of what agents have reported to CloudWatch.
+func (c *Cloud) Reported(ctx context.Context, name, environment, cluster string) (float64, error) {
+	now := time.Now()
+	out, err := c.metrics.GetMetricStatistics(ctx, &cloudwatch.GetMetricStatisticsInput{
+		Namespace: aws.String(metric.Namespace), MetricName: &name, Period: aws.Int32(60), Statistics: []cwtypes.Statistic{cwtypes.StatisticSum},
+		StartTime: aws.Time(now.Add(-time.Hour)), EndTime: aws.Time(now.Add(time.Hour)),
+		Dimensions: []cwtypes.Dimension{{Name: aws.String(metric.Environment), Value: &environment}, {Name: aws.String(metric.Cluster), Value: &cluster}},
+	})
+	if err != nil {
+		return 0, err
+	}
+	sum := 0.0
+	for _, point := range out.Datapoints {
+		sum += aws.ToFloat64(point.Sum)
+	}
+	return sum, nil
+}
+
 // Faults asks fault, for each call, what becomes of it. Nil: nothing goes wrong.
 func (c *Cloud) Faults(fault func(Call) Fault) {
 	c.mu.Lock()
@@ -264,7 +287,13 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (c *Cloud) note(r *http.Request, body []byte) (Call, Fault) {
 	call := Call{Action: r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:], At: time.Now()}
-	if form, err := url.ParseQuery(string(body)); err == nil && form.Get("Action") != "" {
+	plain := body
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		if z, err := gzip.NewReader(bytes.NewReader(body)); err == nil {
+			plain, _ = io.ReadAll(z) // what cannot be read has no action
+		}
+	}
+	if form, err := url.ParseQuery(string(plain)); err == nil && form.Get("Action") != "" {
 		call.Action, call.Form = form.Get("Action"), form
 	}
 	c.mu.Lock()
