@@ -76,7 +76,7 @@ func newMachine(t *testing.T) *machine {
 	m.env = append(os.Environ(), asProgram+"=1", "AWS_REGION="+mototest.Region, "AWS_ENDPOINT_URL="+cloud.URL,
 		"AWS_EC2_METADATA_SERVICE_ENDPOINT="+m.metadata.URL, "TANDEM_ENVIRONMENT=test", "TANDEM_CLUSTER=web", "TANDEM_SERVICE=shop",
 		"TANDEM_LIFECYCLE=spot", "TANDEM_GROUP="+cloud.Spot, "TANDEM_LIFECYCLE_HOOK=drain", "TANDEM_TARGET_GROUP_ARN="+cloud.TargetGroup,
-		"TANDEM_RESCUE_GROUP="+cloud.OnDemand, "TANDEM_RESCUE_POLICY_ARN="+cloud.Policy, "TANDEM_POLL_SECONDS=0.1", "TANDEM_API_SECONDS=1",
+		"TANDEM_RESCUE_GROUP="+cloud.OnDemand, "TANDEM_RESCUE_POLICY_ARN="+cloud.Policy, "TANDEM_POLL_SECONDS=0.1", "TANDEM_API_SECONDS=60",
 		"TANDEM_DEREGISTRATION_SECONDS=0.5", "TANDEM_HOOKS_SECONDS=2", "TANDEM_FLUSH_SECONDS=2", "TANDEM_NOTICE_SECONDS=20",
 		"TANDEM_METRICS_ADDRESS=off", "TANDEM_ROOT="+m.root)
 	for _, hook := range []string{"drain.d/10-first", "drain.d/20-second", "flush.d/10-ship"} {
@@ -163,6 +163,8 @@ const allHooks = "drain.d/10-first end-drain.d/10-first drain.d/20-second end-dr
 func (m *machine) wholly() {
 	m.Helper()
 	m.until("the end is marked", m.logged(rescue.MarkerMessage))
+	m.until("an instance is added", func() bool { got, err := m.Desired(m.Context()); return got > 1 || err != nil })
+	m.Settle()
 	if got, err := m.Desired(m.Context()); got != 2 || err != nil {
 		m.Errorf("the on-demand group has a desired capacity of %d, want 2 (%v)", got, err)
 	}
@@ -247,6 +249,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 	for n := range 8 {
 		time.Sleep(time.Duration(60+70*n) * time.Millisecond)
 		m.kill()
+		m.Settle()
 		m.start()
 	}
 	m.wholly()

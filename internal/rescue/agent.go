@@ -241,7 +241,7 @@ func (a *Agent) recommended(ctx context.Context, at string) {
 	}
 	if a.Prelaunch {
 		now := a.Now()
-		a.callForRescue(ctx, "rebalance", now.Add(a.Budget.API), now.Add(a.Budget.Notice))
+		a.callForRescue(ctx, "rebalance", now.Add(a.Budget.API), now.Add(max(a.Budget.API, a.Budget.Notice)))
 	}
 }
 

@@ -180,6 +180,10 @@ func (a *AWS) Complete(ctx context.Context, group, hook, instance string) error 
 // no fault.
 func (a *AWS) Deregister(ctx context.Context, group, instance string) error {
 	_, err := a.targets.DeregisterTargets(ctx, &elb.DeregisterTargetsInput{TargetGroupArn: &group, Targets: []elbtypes.TargetDescription{{Id: &instance}}})
+	var gone *elbtypes.InvalidTargetException
+	if errors.As(err, &gone) {
+		return nil
+	}
 	return err
 }
 

@@ -9,8 +9,9 @@ import (
 	"github.com/tandem-iac/tandem/internal/rescue/metric"
 )
 
-// lookTimeout bounds the look at the group before it is asked for an instance.
-const lookTimeout = 500 * time.Millisecond
+// lookShare is the part of the API budget that a look at the group may take
+// before it is asked for an instance: half a second of the usual ten.
+const lookShare = 20
 
 // errUnknown is an attempt whose outcome is looked up next time.
 var errUnknown = errors.New("its outcome is unknown")
@@ -79,7 +80,7 @@ func accepted(desired *int, now *Capacity) bool {
 // look returns the capacity of the group that takes over, or nil where it
 // cannot be had at once: nobody waits for it.
 func (a *Agent) look(ctx context.Context) *Capacity {
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	ctx, cancel := context.WithTimeout(ctx, a.Budget.API/lookShare)
 	defer cancel()
 	capacity, err := a.AWS.Capacity(ctx, a.RescueGroup)
 	if err != nil {

@@ -47,9 +47,10 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// budget makes of two minutes three seconds.
+// budget makes of two minutes three seconds. Calls have all the time that a
+// busy machine may need: an attempt that is given up is one in doubt.
 var budget = rescue.Budget{
-	Poll: 50 * time.Millisecond, API: 300 * time.Millisecond, Deregistration: 500 * time.Millisecond,
+	Poll: 50 * time.Millisecond, API: time.Minute, Deregistration: 500 * time.Millisecond,
 	Hooks: 600 * time.Millisecond, Flush: 400 * time.Millisecond, Notice: 3 * time.Second,
 }
 

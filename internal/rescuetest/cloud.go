@@ -78,10 +78,11 @@ type Cloud struct {
 	targets       *elb.Client
 	metrics       *cloudwatch.Client
 
-	mu    sync.Mutex
-	fault func(Call) Fault
-	calls []Call
-	count map[string]int
+	mu       sync.Mutex
+	fault    func(Call) Fault
+	calls    []Call
+	count    map[string]int
+	underWay atomic.Int64
 	// writing lets one change through at a time, as AWS does; threads of moto
 	// overlap.
 	writing sync.Mutex
@@ -233,6 +234,14 @@ func (c *Cloud) Reported(ctx context.Context, name, environment, cluster string)
 	return sum, nil
 }
 
+// Settle waits until all that was asked for has been carried out, for which AWS
+// takes less than systemd takes to start an agent again, and moto may take more.
+func (c *Cloud) Settle() {
+	for c.underWay.Load() > 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 // Faults asks fault, for each call, what becomes of it. Nil: nothing goes wrong.
 func (c *Cloud) Faults(fault func(Call) Fault) {
 	c.mu.Lock()
@@ -271,7 +280,9 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>injected</Message></Error><RequestId>4442587F-B7D0-A2F9</RequestId></ErrorResponse>`, fault.Code)
 		return
 	}
+	c.underWay.Add(1)
 	status, header, answer, err := c.carryOut(r, call, body)
+	c.underWay.Add(-1)
 	if fault.After != nil {
 		fault.After()
 	}
