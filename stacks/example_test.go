@@ -31,7 +31,7 @@ func ExampleSynth() {
 	// <nil>
 	// prod-delivery 12
 	// prod-network 22
-	// prod-obelix 34
+	// prod-obelix 36
 }
 
 // Whatever is wrong is reported at once, by the path in the description.
