@@ -81,7 +81,7 @@ func run(ctx context.Context, only string) error {
 		case m.same != "" && verdict == survived:
 			equivalent++
 			continue
-		case m.same != "":
+		case m.same != "" || verdict != survived && verdict != byRule && verdict != byOther:
 			wrong = append(wrong, m.name)
 		case verdict == byRule:
 			byRules++
@@ -125,7 +125,7 @@ func try(ctx context.Context, dir string, m mutation) (string, error) {
 
 func judge(ctx context.Context, dir string, m mutation) (string, error) {
 	if out, err := build(ctx, dir); err != nil {
-		return "", fmt.Errorf("%s does not compile: %w\n%s", m.name, err, out)
+		return fmt.Sprintf("does not compile: %v\n%s", err, out), ctx.Err()
 	}
 	for _, stage := range []struct{ tests, verdict string }{{rules, byRule}, {".", byOther}} {
 		_, err := test(ctx, dir, stage.tests)
@@ -140,7 +140,7 @@ func judge(ctx context.Context, dir string, m mutation) (string, error) {
 }
 
 func build(ctx context.Context, dir string) ([]byte, error) {
-	return command(ctx, dir, "go", "test", "-c", "-vet=off", "-o", "tests", "./simulate").CombinedOutput()
+	return command(ctx, dir, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", "tests", "./simulate").CombinedOutput()
 }
 
 // test runs the tests that were built.
