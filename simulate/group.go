@@ -63,7 +63,7 @@ func (g *group) advance(now int, sim *Simulator) {
 			}
 		}
 	}
-	g.compact(now)
+	g.compact()
 }
 
 // step applies the due events of one cohort, which is not counted meanwhile.
@@ -131,7 +131,7 @@ func (g *group) replaceUnhealthy(i, now int) {
 
 // compact drops what is empty, merges what has matured into its pool as long
 // as nothing older in the pool has not, and finds the next event.
-func (g *group) compact(now int) {
+func (g *group) compact() {
 	kept, next := g.cohorts[:0], never
 	young := uint64(0) // pools with an older cohort that stays
 	for i := range g.cohorts {

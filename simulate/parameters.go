@@ -10,7 +10,7 @@ const (
 	Measured Mark = "measured"
 	// Inferred from what AWS documents.
 	Inferred Mark = "inferred"
-	// Unknown: AWS says that it exists and not how much it is.
+	// Unknown is what AWS says that it exists, and not how much it is.
 	Unknown Mark = "unknown"
 	// Chosen for the user's service: it says nothing about AWS.
 	Chosen Mark = "chosen"

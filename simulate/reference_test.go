@@ -225,10 +225,6 @@ func (g *refGroup) young(now int) int {
 	return g.count(func(m *machine) bool { return m.member && !m.taken && !m.warm(now) })
 }
 
-func (g *refGroup) serving(now int) int {
-	return g.count(func(m *machine) bool { return m.runs() && m.serves(now) })
-}
-
 // run goes through all steps.
 func (r *reference) run() *simulate.Result {
 	total := int(r.s.Load.Duration() / r.step)

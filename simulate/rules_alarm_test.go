@@ -7,12 +7,6 @@ import (
 	"github.com/tandem-iac/tandem/simulate"
 )
 
-const (
-	guideAlarms = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html"
-	rePost      = "https://repost.aws/knowledge-center/autoscaling-policy-cloudwatch-alarm"
-	guideBasic  = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/enable-as-instance-metrics.html"
-)
-
 // watched is ten instances with an alarm that adds one.
 func watched(load simulate.Load, a simulate.Alarm) simulate.Scenario {
 	p := step(simulate.ChangeInCapacity, a.Threshold, open(1))
@@ -21,8 +15,9 @@ func watched(load simulate.Load, a simulate.Alarm) simulate.Scenario {
 }
 
 // TestSlidingWindow: with a period of five minutes, minutes 1 to 5 are
-// evaluated and then 2 to 6: guideAlarms. Windows that tile time would see the
-// breach at minute 10, or never.
+// evaluated and then 2 to 6. Windows that tile time would see the breach at
+// minute 10, or never:
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
 func TestSlidingWindow(t *testing.T) {
 	a := high(50)
 	a.Period = 5 * time.Minute
@@ -36,14 +31,16 @@ func TestSlidingWindow(t *testing.T) {
 }
 
 // TestFiresEveryMinute: on the transition and then once a minute, whatever the
-// period: rePost.
+// period:
+// https://repost.aws/knowledge-center/autoscaling-policy-cloudwatch-alarm
 func TestFiresEveryMinute(t *testing.T) {
 	a := high(50)
 	a.Period = 5 * time.Minute
 	expect(t, watched(minutes(9), a), "5 g policy 10->11", "6 g policy 11->12", "7 g policy 12->13", "8 g policy 13->14")
 }
 
-// TestMOfN: breaching points need not be consecutive: guideAlarms.
+// TestMOfN: breaching points need not be consecutive:
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
 func TestMOfN(t *testing.T) {
 	a := high(50)
 	a.EvaluationPeriods, a.DatapointsToAlarm = 5, 3
@@ -96,7 +93,8 @@ func TestDelay(t *testing.T) {
 }
 
 // TestBasicMonitoring: a 60 s alarm finds data in one of five periods, and a
-// point covers five minutes: guideBasic.
+// point covers five minutes:
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/enable-as-instance-metrics.html
 func TestBasicMonitoring(t *testing.T) {
 	a := high(50)
 	s := watched(percent(10, 90), a)

@@ -7,13 +7,9 @@ import (
 	"github.com/tandem-iac/tandem/simulate"
 )
 
-const (
-	guideCooldown = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-scaling-cooldowns.html"
-	guideSeveral  = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scale-based-on-demand.html"
-)
-
 // TestCooldown: 300 s from the end of the last launch or termination, the
-// policy's own instead of the group's: guideCooldown.
+// policy's own instead of the group's:
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-scaling-cooldowns.html
 func TestCooldown(t *testing.T) {
 	in := simple(simulate.ChangeInCapacity, -1, low(50))
 	in.Cooldown = nil
@@ -38,7 +34,7 @@ func TestCooldown(t *testing.T) {
 }
 
 // TestStepIgnoresCooldown, and what it launches makes simple policies wait:
-// guideCooldown.
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-scaling-cooldowns.html
 func TestStepIgnoresCooldown(t *testing.T) {
 	in := simple(simulate.ChangeInCapacity, -1, low(50))
 	in.Cooldown = ptr(5 * time.Minute)
@@ -48,7 +44,8 @@ func TestStepIgnoresCooldown(t *testing.T) {
 }
 
 // TestHookBlocksSimple: nothing simple happens while a lifecycle hook holds an
-// instance: guideCooldown.
+// instance:
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-scaling-cooldowns.html
 func TestHookBlocksSimple(t *testing.T) {
 	in := simple(simulate.ChangeInCapacity, -1, low(50))
 	out := step(simulate.ChangeInCapacity, 80, open(2))
@@ -62,7 +59,8 @@ func TestHookBlocksSimple(t *testing.T) {
 	expect(t, s, "1 g policy 10->9", "8 g policy 9->8")
 }
 
-// TestLargestWins, for scale-out, for scale-in and between them: guideSeveral.
+// TestLargestWins, for scale-out, for scale-in and between them:
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scale-based-on-demand.html
 func TestLargestWins(t *testing.T) {
 	one, three := simple(simulate.ChangeInCapacity, 1, high(50)), simple(simulate.ChangeInCapacity, 3, high(50))
 	expect(t, lab(10, percent(10, 90), one, three), "1 g policy 10->13")
@@ -77,7 +75,8 @@ func TestLargestWins(t *testing.T) {
 }
 
 // TestReplacementBlocksSimple: a replacement is an activity, and its end starts
-// the cooldown: guideCooldown.
+// the cooldown:
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-scaling-cooldowns.html
 func TestReplacementBlocksSimple(t *testing.T) {
 	in := simple(simulate.ChangeInCapacity, -1, low(50))
 	in.Alarms[0].EvaluationPeriods = 4

@@ -10,12 +10,6 @@ import (
 	"github.com/tandem-iac/tandem/simulate"
 )
 
-const (
-	guideRebalance = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-capacity-rebalancing.html"
-	guideNotice    = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html"
-	guidePrice     = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-spot-instances-history.html"
-)
-
 // spot is ten spot instances, of which three get a notice in minute 1.
 func spot() simulate.Scenario {
 	s := lab(10, percent(10, 50))
@@ -24,29 +18,32 @@ func spot() simulate.Scenario {
 	return s
 }
 
-func expectInService(t *testing.T, r *simulate.Result, group int, want ...int32) {
+func expectInService(t *testing.T, r *simulate.Result, want ...int32) {
 	t.Helper()
-	if diff := cmp.Diff(want, r.Series.Groups[group].InService[:len(want)]); diff != "" {
+	if diff := cmp.Diff(want, r.Series.Groups[0].InService[:len(want)]); diff != "" {
 		t.Errorf("in service by minute (-want +got):\n%s", diff)
 	}
 }
 
-// TestReclaim: two minutes from the notice to the end (guideNotice), and a
-// replacement only once the group has noticed that: guideRebalance.
+// TestReclaim: two minutes from the notice to the end, and a replacement only
+// once the group has noticed that:
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-capacity-rebalancing.html
 func TestReclaim(t *testing.T) {
 	s := spot()
 	s.Model.BootMedian = time.Minute
-	expectInService(t, run(t, s), 0, 10, 10, 10, 7, 10)
+	expectInService(t, run(t, s), 10, 10, 10, 7, 10)
 	s.Model.ReplacementDelay = 2 * time.Minute
 	r := run(t, s)
-	expectInService(t, r, 0, 10, 10, 10, 7, 7, 7, 10)
+	expectInService(t, r, 10, 10, 10, 7, 7, 7, 10)
 	if r.Summary.Reclaims != 3 || r.Groups[0].Reclaims != 3 {
 		t.Errorf("%d reclaims, want 3", r.Summary.Reclaims)
 	}
 }
 
 // TestRebalance replaces at the recommendation, keeps the old until the new are
-// InService, and may exceed the maximum by a tenth: guideRebalance.
+// InService, and may exceed the maximum by a tenth:
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-capacity-rebalancing.html
 func TestRebalance(t *testing.T) {
 	s := spot()
 	s.Cluster.Groups[0].CapacityRebalance = true
@@ -54,7 +51,7 @@ func TestRebalance(t *testing.T) {
 	s.Market.Reclaims[0].At = 11 * time.Minute
 	s.Model.BootMedian = 3 * time.Minute
 	r := run(t, s)
-	expectInService(t, r, 0, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10)
+	expectInService(t, r, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10)
 	if got := r.Series.Groups[0].Pending; got[1] != 3 || got[4] != 0 {
 		t.Errorf("pending %v, want 3 from minute 1 until 4", got[:6])
 	}
@@ -67,10 +64,10 @@ func TestRebalance(t *testing.T) {
 	if got := r.Series.Groups[0].Pending; got[1] != 1 || got[4] != 0 || got[11] != 2 {
 		t.Errorf("pending %v, want 1 from minute 1, 2 from minute 11", got[:14])
 	}
-	expectInService(t, r, 0, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 8, 10)
+	expectInService(t, r, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 8, 10)
 	s.Market.RebalanceLead = 0
 	s.Cluster.Groups[0].Max = 100
-	expectInService(t, run(t, s), 0, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 7, 10)
+	expectInService(t, run(t, s), 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 7, 10)
 }
 
 // TestRescue adds one instance for each notice, whatever the cooldown, up to
@@ -98,22 +95,22 @@ func TestNoCapacity(t *testing.T) {
 	s.Cluster.Groups[0].OnDemandPercent = 0
 	s.Market.Outages = []simulate.Outage{{From: 0, Until: 3 * time.Minute, Type: "t"}}
 	expect(t, s, "1 g policy 10->11", "1 g no-capacity 11->11", "2 g no-capacity 11->11", "end")
-	expectInService(t, run(t, s), 0, 10, 10, 10, 11)
+	expectInService(t, run(t, s), 10, 10, 10, 11)
 	s.Model.LaunchRetry = 5 * time.Minute
-	expectInService(t, run(t, s), 0, 10, 10, 10, 10, 10, 10, 11)
+	expectInService(t, run(t, s), 10, 10, 10, 10, 10, 10, 11)
 	s.Cluster.Groups[0].Types = append(s.Cluster.Groups[0].Types, simulate.InstanceType{Name: "u", VCPUs: 1, OnDemandPrice: 1, SpotPrice: 0.3})
-	expectInService(t, run(t, s), 0, 10, 11)
+	expectInService(t, run(t, s), 10, 11)
 	s.Market.Outages[0].Type = ""
-	expectInService(t, run(t, s), 0, 10, 10, 10)
+	expectInService(t, run(t, s), 10, 10, 10)
 	s.Cluster.Groups[0].OnDemandPercent = 100
-	expectInService(t, run(t, s), 0, 10, 11)
+	expectInService(t, run(t, s), 10, 11)
 	s.Market.Outages[0].OnDemand = true
-	expectInService(t, run(t, s), 0, 10, 10, 10)
+	expectInService(t, run(t, s), 10, 10, 10)
 }
 
 // TestPrice: what is paid is the market price; above the bid, which is the
 // on-demand price unless set, instances are interrupted and none is launched:
-// guidePrice.
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-spot-instances-history.html
 func TestPrice(t *testing.T) {
 	s := lab(10, percent(10, 50))
 	s.Cluster.Groups[0].OnDemandPercent = 0
@@ -154,7 +151,7 @@ func TestOldestGoFirst(t *testing.T) {
 	s.Model.SetupMedian = 30 * time.Minute
 	// At 3 three are replaced, and set themselves up when seven more are taken:
 	// the seven old ones, so that nobody serves from 6 on.
-	expectInService(t, run(t, s), 0, 10, 10, 10, 7, 7, 7, 0)
+	expectInService(t, run(t, s), 10, 10, 10, 7, 7, 7, 0)
 }
 
 // TestReclaimRate takes as many as the rate says, whatever the share.

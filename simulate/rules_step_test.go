@@ -12,14 +12,9 @@ import (
 
 var equateEmpty = cmpopts.EquateEmpty()
 
-const (
-	guideStep   = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scaling-simple-step.html"
-	apiStep     = "https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_StepAdjustment.html"
-	guideWarmup = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-default-instance-warmup.html"
-)
-
-// TestRoundsTheChange has the worked examples of guideStep, and what follows:
-// it is the change that is rounded, not the resulting capacity.
+// TestRoundsTheChange has the worked examples of the user guide, and what
+// follows: it is the change that is rounded, not the resulting capacity:
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scaling-simple-step.html
 func TestRoundsTheChange(t *testing.T) {
 	for _, c := range []struct{ from, percent, least, to int }{
 		{11, 30, 0, 14},  // 3.3
@@ -48,7 +43,8 @@ func TestRoundsTheChange(t *testing.T) {
 	}
 }
 
-// TestRepeatedBreachWhileWarming is the worked example of guideStep: 10
+// TestRepeatedBreachWhileWarming is the worked example of
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scaling-simple-step.html: 10
 // instances; at 60 one more, at 62 no change while it warms up, at 70 three in
 // all and not four.
 func TestRepeatedBreachWhileWarming(t *testing.T) {
@@ -67,7 +63,8 @@ func TestRepeatedBreachWhileWarming(t *testing.T) {
 }
 
 // TestStepBounds holds inclusive and exclusive bounds on both sides of the
-// threshold: apiStep.
+// threshold:
+// https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_StepAdjustment.html
 func TestStepBounds(t *testing.T) {
 	above := step(simulate.ChangeInCapacity, 50,
 		simulate.Step{Lower: ptr(0.), Upper: ptr(10.), Amount: 1}, simulate.Step{Lower: ptr(10.), Amount: 5})
@@ -100,9 +97,10 @@ func TestAdjustments(t *testing.T) {
 	expect(t, s, "1 g policy 10->4")
 }
 
-// TestWarmupPrecedence: the policy's, the group's, the cooldown, 300 s:
-// guideWarmup. Until an instance is warm its load is not in the metric; here
-// setting up would show as full CPU and so as another breach.
+// TestWarmupPrecedence: the policy's, the group's, the cooldown, 300 s. Until an
+// instance is warm its load is not in the metric; here setting up would show as
+// full CPU and so as another breach:
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-default-instance-warmup.html
 func TestWarmupPrecedence(t *testing.T) {
 	warmup := func(group, policy, cooldown *time.Duration) *simulate.Result {
 		p := step(simulate.ChangeInCapacity, 50, open(1))
@@ -126,7 +124,7 @@ func TestWarmupPrecedence(t *testing.T) {
 }
 
 // TestStepScaleInWaitsForWarmup, and simple scale-in does not, but by choice:
-// guideStep.
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scaling-simple-step.html
 func TestStepScaleInWaitsForWarmup(t *testing.T) {
 	out := step(simulate.ChangeInCapacity, 50, open(1))
 	out.Warmup = ptr(10 * time.Minute)

@@ -10,8 +10,6 @@ import (
 	"github.com/tandem-iac/tandem/simulate"
 )
 
-const guideHealth = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/health-check-grace-period.html"
-
 // TestEvenShare spreads work over instances, not over cores: the small are
 // saturated first.
 func TestEvenShare(t *testing.T) {
@@ -67,7 +65,7 @@ func TestBootAndSetup(t *testing.T) {
 	s := lab(10, percent(10, 90, 10), step(simulate.ChangeInCapacity, 50, open(1)))
 	s.Model.BootMedian, s.Model.SetupMedian = 2*time.Minute, 3*time.Minute
 	r := run(t, s)
-	expectInService(t, r, 0, 10, 10, 10, 10, 10, 10, 11)
+	expectInService(t, r, 10, 10, 10, 10, 10, 10, 11)
 	if got := r.Series.Groups[0].Pending[:4]; !cmp.Equal(got, []int32{0, 1, 1, 0}) {
 		t.Errorf("pending %v, want from minute 1 to 3", got)
 	}
@@ -97,13 +95,13 @@ func TestWarmingIsNotMeasured(t *testing.T) {
 
 // TestGracePeriod: an instance that is not ready when its grace period ends is
 // replaced, a tenth of the group at a time; without load balancer checks never:
-// guideHealth.
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/health-check-grace-period.html
 func TestGracePeriod(t *testing.T) {
 	s := lab(10, percent(10, 90, 10), step(simulate.ChangeInCapacity, 50, open(30)))
 	s.Model.SetupMedian = 10 * time.Minute
 	g := &s.Cluster.Groups[0]
 	g.GracePeriod, g.Warmup = 5*time.Minute, ptr(time.Hour)
-	expectInService(t, run(t, s), 0, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 40)
+	expectInService(t, run(t, s), 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 40)
 	g.LoadBalancerHealth = true
 	r := run(t, s)
 	// From minute 6 on four a minute are replaced, 4 of 40, until the others are ready at 11.
@@ -126,14 +124,14 @@ func TestDeregistered(t *testing.T) {
 	s.Model.TerminationTime = 3 * time.Minute
 	s.Cluster.Groups[0].DeregistrationDelay = 2 * time.Minute
 	r := run(t, s)
-	expectInService(t, r, 0, 10, 6)
+	expectInService(t, r, 10, 6)
 	if want := (10 + 5*10 + 55*6 + 6) / 60.; math.Abs(r.Summary.InstanceHours-want) > 1e-9 {
 		t.Errorf("%v instance-hours, want %v", r.Summary.InstanceHours, want)
 	}
 	s.Model.DeregistrationLag = 2 * time.Minute
-	expectInService(t, run(t, s), 0, 10, 10, 10, 6)
+	expectInService(t, run(t, s), 10, 10, 10, 6)
 	s.Model.DeregistrationLag = time.Hour // no longer than it lives
-	expectInService(t, run(t, s), 0, 10, 10, 10, 10, 10, 10, 6)
+	expectInService(t, run(t, s), 10, 10, 10, 10, 10, 10, 6)
 }
 
 // TestFlaps counts what takes back another change within the window.

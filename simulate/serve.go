@@ -34,7 +34,7 @@ func (sim *Simulator) refresh(now int) {
 		g := &sim.groups[i]
 		if g.changed {
 			g.accrue(now)
-			g.tally.settle(g, now)
+			g.tally.settle(now)
 			g.changed = false
 		}
 		for _, t := range g.types {

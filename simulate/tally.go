@@ -49,7 +49,7 @@ func (t *tally) await(g *group, to, now int, by *alarm) {
 }
 
 // settle follows the number of instances in service.
-func (t *tally) settle(g *group, now int) {
+func (t *tally) settle(now int) {
 	if now == 0 {
 		t.fewest, t.most = t.serving, t.serving
 	}

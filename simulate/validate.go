@@ -41,8 +41,8 @@ func show(value any) string {
 
 func number64(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
-func (f *faults) duration(d, low, high time.Duration, path string) {
-	f.require(d >= low && d <= high, path, d, low.String()+".."+high.String())
+func (f *faults) duration(d, high time.Duration, path string) {
+	f.require(d >= 0 && d <= high, path, d, "0s.."+high.String())
 }
 
 func (f *faults) number(v, low, high float64, path string) {
@@ -85,10 +85,10 @@ func (m Model) validate(f *faults) {
 		"deregistration_lag": m.DeregistrationLag, "termination_time": m.TerminationTime,
 		"replacement_delay": m.ReplacementDelay, "launch_retry": m.LaunchRetry, "queue": m.Queue,
 	} {
-		f.duration(d, 0, 24*time.Hour, "model."+path)
+		f.duration(d, 24*time.Hour, "model."+path)
 	}
-	f.duration(m.AlarmPhase, 0, 59*time.Second, "model.alarm_phase")
-	f.duration(m.FlapWindow, 0, 365*24*time.Hour, "model.flap_window")
+	f.duration(m.AlarmPhase, 59*time.Second, "model.alarm_phase")
+	f.duration(m.FlapWindow, 365*24*time.Hour, "model.flap_window")
 	f.require(m.ExtraPeriods >= 0 && m.ExtraPeriods <= 100, "model.extra_periods", m.ExtraPeriods, "0..100")
 	f.number(m.BootSpread, 0, 2, "model.boot_spread")
 	f.number(m.SetupSpread, 0, 2, "model.setup_spread")
@@ -132,10 +132,10 @@ func (g Group) validate(f *faults, groups map[string]bool, types map[string]Inst
 	f.number(g.OnDemandPercent, 0, 100, at("on_demand_percent"))
 	f.number(g.Bid, 0, 1e6, at("bid"))
 	f.require(g.Monitoring == time.Minute || g.Monitoring == 5*time.Minute, at("monitoring"), g.Monitoring, "1m0s or 5m0s")
-	f.duration(g.GracePeriod, 0, maxHook, at("grace_period"))
-	f.duration(g.LaunchHook, 0, maxHook, at("launch_hook"))
-	f.duration(g.TerminateHook, 0, maxHook, at("terminate_hook"))
-	f.duration(g.DeregistrationDelay, 0, time.Hour, at("deregistration_delay"))
+	f.duration(g.GracePeriod, maxHook, at("grace_period"))
+	f.duration(g.LaunchHook, maxHook, at("launch_hook"))
+	f.duration(g.TerminateHook, maxHook, at("terminate_hook"))
+	f.duration(g.DeregistrationDelay, time.Hour, at("deregistration_delay"))
 	f.optional(g.Warmup, time.Hour, at("warmup"))
 	f.optional(g.Cooldown, maxHook, at("cooldown"))
 	f.require(g.RescuedBy == "" || groups[g.RescuedBy] && g.RescuedBy != g.Name, at("rescued_by"), g.RescuedBy,
@@ -155,7 +155,7 @@ func (g Group) validate(f *faults, groups map[string]bool, types map[string]Inst
 
 func (f *faults) optional(d *time.Duration, high time.Duration, path string) {
 	if d != nil {
-		f.duration(*d, 0, high, path)
+		f.duration(*d, high, path)
 	}
 }
 
@@ -180,7 +180,7 @@ func (m Market) validate(f *faults, c Cluster) {
 	if m.ReclaimShare != 0 {
 		f.number(m.ReclaimShare, 0.01, 1, "market.reclaim_share")
 	}
-	f.duration(m.RebalanceLead, 0, time.Hour, "market.rebalance_lead")
+	f.duration(m.RebalanceLead, time.Hour, "market.rebalance_lead")
 	f.require(byTime(m.Reclaims, func(r Reclaim) time.Duration { return r.At }), "market.reclaims", "out of order", "the order of time")
 	f.require(byTime(m.Prices, func(p PriceChange) time.Duration { return p.At }), "market.prices", "out of order", "the order of time")
 	for i, r := range m.Reclaims {

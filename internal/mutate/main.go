@@ -119,11 +119,11 @@ func try(ctx context.Context, dir string, m mutation) (string, error) {
 	if err := os.WriteFile(path, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o600); err != nil {
 		return "", err
 	}
-	verdict, err := judge(ctx, dir, m)
+	verdict, err := judge(ctx, dir)
 	return verdict, errors.Join(err, os.WriteFile(path, source, 0o600))
 }
 
-func judge(ctx context.Context, dir string, m mutation) (string, error) {
+func judge(ctx context.Context, dir string) (string, error) {
 	if out, err := build(ctx, dir); err != nil {
 		return fmt.Sprintf("does not compile: %v\n%s", err, out), ctx.Err()
 	}
