@@ -168,3 +168,23 @@ func TestReclaimRate(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingToDrain: an instance that was terminated before it was InService
+// is not waited for as targets are that finish their requests.
+func TestNothingToDrain(t *testing.T) {
+	s := lab(1, percent(1, 50))
+	s.Cluster.Groups[0].OnDemandPercent = 0
+	s.Cluster.Groups[0].CapacityRebalance = true
+	s.Market.RebalanceLead = time.Hour
+	s.Market.Reclaims = []simulate.Reclaim{{At: 61 * time.Minute, Share: 1}, {At: 65 * time.Minute, Share: 1}}
+	s.Model.BootMedian, s.Model.BootSpread = 10*time.Minute, 1
+	for slow, fast := 0., 1e9; slow < 20*60 || fast > 5*60; s.Seed++ { // the second replacement comes first
+		slow, _ = simulate.LaunchTimes(s.Seed+1, "g", 0, s.Model)
+		fast, _ = simulate.LaunchTimes(s.Seed+1, "g", 1, s.Model)
+	}
+	without := run(t, s).Summary.InstanceHours
+	s.Cluster.Groups[0].DeregistrationDelay = 6 * time.Minute
+	if more := run(t, s).Summary.InstanceHours - without; math.Abs(more-0.1) > 1e-9 {
+		t.Errorf("a drain of 6 minutes takes %v hours more, want 0.1: that of the first instance alone", more)
+	}
+}

@@ -154,7 +154,9 @@ func TestFleets(t *testing.T) {
 	s.Model.ObjectiveCPU = 50
 	s.Cluster.Groups[0].Min = 2
 	cheap := group("cheap", 0, 0)
-	s.Cluster.Groups = append(s.Cluster.Groups, cheap)
+	dear := group("dear", 0, 100)
+	dear.Types = []simulate.InstanceType{{Name: "dear", VCPUs: 1, OnDemandPrice: 3}}
+	s.Cluster.Groups = append(s.Cluster.Groups, cheap, dear)
 	r := run(t, s).Summary
 	if got := r.PeakFleet; got.Instances != 18 || math.Abs(got.Cost-18*63/60.) > 1e-9 || math.Abs(got.Saving-(1-2./18)*100) > 1e-9 {
 		t.Errorf("peak fleet %+v, want 18 instances", got)
