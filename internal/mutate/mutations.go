@@ -110,7 +110,7 @@ var mutations = []mutation{
 	{name: "no drain", file: "group.go", old: "		end += g.t.deregistration\n", new: ""},
 	{name: "drain of what never served", file: "group.go", old: "	if c.in {\n		end +=", new: "	if true {\n		end +="},
 	{name: "no request after deregistration", file: "group.go", old: "c.serving = c.ready && c.quietAt > now", new: "c.serving = false"},
-	{name: "requests after the end", file: "group.go", old: "min(now+g.clock.lag, end)", new: "now + g.clock.lag"},
+	{name: "requests after the end", file: "group.go", old: "min(now+g.clock.lag, end)", new: "now + g.clock.lag", same: "what has ended is not counted"},
 	{name: "youngest first", file: "instances.go", old: "if k := min(n, g.pools[pool].mature); k > 0 {", new: "if k := min(n-(g.pools[pool].alive-g.pools[pool].mature), g.pools[pool].mature); k > 0 {"},
 	{name: "matures out of order", file: "group.go", old: "c.mature() && young&bit == 0", new: "c.mature()"},
 	{name: "preferred type goes first", file: "group.go", old: "for t := len(g.types) - 1; t >= 0; t-- {", new: "for t := range g.types {"},
