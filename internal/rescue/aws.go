@@ -149,7 +149,10 @@ func certain(err error) bool {
 		return false // an answer that cannot be read
 	}
 	_, throttled := retry.DefaultThrottleErrorCodes[api.ErrorCode()]
-	return throttled || response.HTTPStatusCode() < http.StatusInternalServerError || contended.IsErrorRetryable(err) == aws.TrueTernary
+	status := response.HTTPStatusCode()
+	// Unavailable is what turns requests away at the door; other server errors
+	// may come after the deed.
+	return throttled || status < http.StatusInternalServerError || status == http.StatusServiceUnavailable || contended.IsErrorRetryable(err) == aws.TrueTernary
 }
 
 // contended are errors that pass once the group has done what it is about
