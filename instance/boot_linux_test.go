@@ -30,6 +30,7 @@ import (
 	"github.com/tandem-iac/tandem/instance"
 	"github.com/tandem-iac/tandem/internal/awsclient"
 	"github.com/tandem-iac/tandem/internal/bootstrap"
+	"github.com/tandem-iac/tandem/internal/moto"
 	"github.com/tandem-iac/tandem/internal/mototest"
 	"github.com/tandem-iac/tandem/internal/release"
 	"github.com/tandem-iac/tandem/internal/release/archive"
@@ -61,7 +62,7 @@ type cloud struct {
 
 func newCloud(t *testing.T) *cloud {
 	t.Helper()
-	server, err := mototest.Start(t.Context())
+	server, err := moto.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,12 +71,12 @@ func newCloud(t *testing.T) *cloud {
 			t.Error(err)
 		}
 	})
-	for name, value := range mototest.Environment(server.URL) {
+	for name, value := range moto.Environment(server.URL) {
 		t.Setenv(name, value)
 	}
 	c := &cloud{t: t, refusals: make(chan struct{}, 100)}
 	c.url = mototest.NewProxy(t, server.URL, c.fault).URL
-	cfg, err := awsclient.Connect(t.Context(), awsclient.Config{Region: mototest.Region})
+	cfg, err := awsclient.Connect(t.Context(), awsclient.Config{Region: moto.Region})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,13 +211,13 @@ func (c *cloud) tags() string {
 func (c *cloud) userData(sum string) string {
 	c.t.Helper()
 	script, err := instance.UserData(instance.UserDataConfig{
-		Region:      mototest.Region,
+		Region:      moto.Region,
 		Bucket:      c.bucket,
 		SetupKey:    instance.SetupKey(instance.SetupSHA256()),
 		SetupSHA256: sum,
 		Settings: []instance.Setting{
-			{Name: "AWS_REGION", Value: mototest.Region},
-			{Name: "AWS_DEFAULT_REGION", Value: mototest.Region},
+			{Name: "AWS_REGION", Value: moto.Region},
+			{Name: "AWS_DEFAULT_REGION", Value: moto.Region},
 			{Name: "TANDEM_ENVIRONMENT", Value: environment},
 			{Name: "TANDEM_SERVICE", Value: service},
 			{Name: "TANDEM_PLAYBOOK", Value: playbook},

@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/tandem-iac/tandem/internal/mototest"
+	"github.com/tandem-iac/tandem/internal/moto"
 	"github.com/tandem-iac/tandem/internal/needs"
 )
 
@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 func isolate() (int, error) {
 	if _, err := exec.LookPath("moto_server"); err != nil {
 		// It will be installed, for which there has to be a network.
-		server, err := mototest.Start(context.Background())
+		server, err := moto.Start(context.Background())
 		if err != nil {
 			return 1, err
 		}
@@ -114,7 +114,7 @@ func newMachine(t *testing.T, endpoint string) *machine {
 	t.Helper()
 	base := t.TempDir()
 	m := &machine{root: filepath.Join(base, "root"), env: []string{"PATH=" + os.Getenv("PATH")}}
-	for name, value := range mototest.Environment(endpoint) {
+	for name, value := range moto.Environment(endpoint) {
 		m.env = append(m.env, name+"="+value)
 	}
 	mount := func(source, target, kind, data string) {

@@ -15,13 +15,14 @@ import (
 
 	"github.com/tandem-iac/tandem/internal/awsclient"
 	"github.com/tandem-iac/tandem/internal/check"
+	"github.com/tandem-iac/tandem/internal/moto"
 	"github.com/tandem-iac/tandem/internal/mototest"
 )
 
 func TestMain(m *testing.M) { os.Exit(mototest.Main(m)) }
 
 func TestConnect(t *testing.T) {
-	cfg, err := awsclient.Connect(t.Context(), awsclient.Config{Region: mototest.Region})
+	cfg, err := awsclient.Connect(t.Context(), awsclient.Config{Region: moto.Region})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +31,7 @@ func TestConnect(t *testing.T) {
 	for name, test := range map[string]struct {
 		bucket, region, want string
 	}{
-		"missing":      {"no-such-bucket", mototest.Region, "bucket no-such-bucket does not exist: deploy the delivery stack first"},
+		"missing":      {"no-such-bucket", moto.Region, "bucket no-such-bucket does not exist: deploy the delivery stack first"},
 		"other region": {bucket, "us-west-2", "is in eu-west-1, not in us-west-2"},
 	} {
 		err := awsclient.CheckBucket(t.Context(), client, test.bucket, test.region)
@@ -39,15 +40,15 @@ func TestConnect(t *testing.T) {
 			t.Errorf("%s: got %v, want an InputError with %q", name, err, test.want)
 		}
 	}
-	if err := awsclient.CheckBucket(t.Context(), client, bucket, mototest.Region); err != nil {
+	if err := awsclient.CheckBucket(t.Context(), client, bucket, moto.Region); err != nil {
 		t.Error(err)
 	}
-	if id, err := awsclient.AccountID(t.Context(), cfg); err != nil || id != mototest.Account {
-		t.Errorf("got account %q (%v), want %s", id, err, mototest.Account)
+	if id, err := awsclient.AccountID(t.Context(), cfg); err != nil || id != moto.Account {
+		t.Errorf("got account %q (%v), want %s", id, err, moto.Account)
 	}
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
-	_, err = awsclient.Connect(t.Context(), awsclient.Config{Region: mototest.Region})
+	_, err = awsclient.Connect(t.Context(), awsclient.Config{Region: moto.Region})
 	var input check.InputError
 	if !errors.As(err, &input) || !strings.Contains(err.Error(), "no AWS credentials found") {
 		t.Errorf("got %v, want an InputError about credentials", err)

@@ -21,7 +21,7 @@ import (
 	"github.com/tandem-iac/tandem/internal/awsclient"
 	"github.com/tandem-iac/tandem/internal/fleet"
 	"github.com/tandem-iac/tandem/internal/fleettest"
-	"github.com/tandem-iac/tandem/internal/mototest"
+	"github.com/tandem-iac/tandem/internal/moto"
 	"github.com/tandem-iac/tandem/internal/release"
 	"github.com/tandem-iac/tandem/internal/rollout"
 )
@@ -32,7 +32,7 @@ func newCloud(t testing.TB) (*fleettest.Cloud, []string) {
 	t.Helper()
 	cloud := fleettest.New(t, os.Getenv("AWS_ENDPOINT_URL"), fleettest.Size{Spot: 2, OnDemand: 1})
 	var env []string
-	for name, value := range mototest.Environment(cloud.URL) {
+	for name, value := range moto.Environment(cloud.URL) {
 		env = append(env, name+"="+value)
 	}
 	publishMenhir(t, cloud)
@@ -53,7 +53,7 @@ func newBuilds(t testing.TB, cloud *fleettest.Cloud) builds {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return builds{t, awsclient.NewS3(cfg), fmt.Sprintf("%s-%s-builds-%s", cloud.Environment, mototest.Region, account), cloud.Environment}
+	return builds{t, awsclient.NewS3(cfg), fmt.Sprintf("%s-%s-builds-%s", cloud.Environment, moto.Region, account), cloud.Environment}
 }
 
 // publishMenhir makes versions 41 and 42 of the cluster's service complete, and
@@ -63,7 +63,7 @@ func publishMenhir(t testing.TB, cloud *fleettest.Cloud) {
 	b := newBuilds(t, cloud)
 	if _, err := b.client.CreateBucket(t.Context(), &s3.CreateBucketInput{
 		Bucket:                    &b.bucket,
-		CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: mototest.Region},
+		CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: moto.Region},
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/tandem-iac/tandem/internal/mototest"
+	"github.com/tandem-iac/tandem/internal/moto"
 	"github.com/tandem-iac/tandem/internal/pricetest"
 )
 
@@ -26,7 +26,7 @@ func TestPriceScripts(t *testing.T) {
 			products = append(products, pricetest.Region("cn-north-1", "CNN1-", pricetest.CNY)...)
 			products = append(products, pricetest.Instance("eu-west-1", "m5.unpriced", "2", "8 GiB"))
 			list := pricetest.New(t, 3, products)
-			for name, value := range mototest.Environment("http://127.0.0.1:1") { // nothing but the price list
+			for name, value := range moto.Environment("http://127.0.0.1:1") { // nothing but the price list
 				env.Setenv(name, value)
 			}
 			env.Setenv("AWS_ENDPOINT_URL_PRICING", list.URL)

@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/tandem-iac/tandem/internal/awsclient"
+	"github.com/tandem-iac/tandem/internal/moto"
 	"github.com/tandem-iac/tandem/internal/mototest"
 )
 
@@ -37,7 +38,7 @@ func TestReleaseScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(env *testscript.Env) error {
-			for name, value := range mototest.Environment(url) {
+			for name, value := range moto.Environment(url) {
 				env.Setenv(name, value)
 			}
 			env.Setenv("REFUSING", refusing.URL)
@@ -90,11 +91,11 @@ func makeBucket(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: bucket NAME")
 	}
-	cfg, err := awsclient.Connect(context.Background(), awsclient.Config{Region: mototest.Region})
+	cfg, err := awsclient.Connect(context.Background(), awsclient.Config{Region: moto.Region})
 	ts.Check(err)
 	_, err = awsclient.NewS3(cfg).CreateBucket(context.Background(), &s3.CreateBucketInput{
 		Bucket:                    &args[0],
-		CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: mototest.Region},
+		CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: moto.Region},
 	})
 	ts.Check(err)
 }
@@ -103,7 +104,7 @@ func writeObject(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: object BUCKET KEY CONTENT")
 	}
-	cfg, err := awsclient.Connect(context.Background(), awsclient.Config{Region: mototest.Region})
+	cfg, err := awsclient.Connect(context.Background(), awsclient.Config{Region: moto.Region})
 	ts.Check(err)
 	_, err = awsclient.NewS3(cfg).PutObject(context.Background(), &s3.PutObjectInput{
 		Bucket: &args[0], Key: &args[1], Body: strings.NewReader(args[2]),

@@ -11,6 +11,7 @@ import (
 	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/fleet"
 	"github.com/tandem-iac/tandem/internal/fleettest"
+	"github.com/tandem-iac/tandem/internal/moto"
 	"github.com/tandem-iac/tandem/internal/mototest"
 )
 
@@ -41,7 +42,7 @@ func TestClusterAsTaggedAndSeen(t *testing.T) {
 		cloud.IDs(cloud.OnDemand)[0]: {Service: fleettest.Stable, Playbook: fleettest.Playbook},
 	} {
 		i, ok := c.Instance(id)
-		if !ok || i.Release != release || !i.Serving() || !strings.HasPrefix(i.Zone, mototest.Region) || i.PrivateIP == "" || i.Launched.IsZero() {
+		if !ok || i.Release != release || !i.Serving() || !strings.HasPrefix(i.Zone, moto.Region) || i.PrivateIP == "" || i.Launched.IsZero() {
 			t.Errorf("%s is %+v, want it complete, serving and on %s", id, i, release)
 		}
 	}

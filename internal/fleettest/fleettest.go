@@ -32,7 +32,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/tandem-iac/tandem/internal/fleet"
-	"github.com/tandem-iac/tandem/internal/mototest"
+	"github.com/tandem-iac/tandem/internal/moto"
 )
 
 // The releases that machines come up with.
@@ -119,7 +119,7 @@ func newCloud(t testing.TB, url, account string, size Size) *Cloud {
 // Config speaks to url with credentials that moto takes.
 func Config(url string) aws.Config {
 	return aws.Config{
-		Region: mototest.Region, BaseEndpoint: &url,
+		Region: moto.Region, BaseEndpoint: &url,
 		Credentials: credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "secret", ""),
 		// Under load, moto answers now and then with an error of its own.
 		Retryer: func() aws.Retryer {
@@ -147,7 +147,7 @@ func (c *Cloud) build(size Size) {
 	var subnets []string
 	for i, zone := range []string{"a", "b"} {
 		s, err := c.compute.CreateSubnet(ctx, &ec2.CreateSubnetInput{
-			VpcId: vpc.Vpc.VpcId, CidrBlock: aws.String(fmt.Sprintf("10.0.%d.0/24", i)), AvailabilityZone: aws.String(mototest.Region + zone),
+			VpcId: vpc.Vpc.VpcId, CidrBlock: aws.String(fmt.Sprintf("10.0.%d.0/24", i)), AvailabilityZone: aws.String(moto.Region + zone),
 		})
 		c.must(err)
 		subnets = append(subnets, *s.Subnet.SubnetId)

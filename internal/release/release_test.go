@@ -23,6 +23,7 @@ import (
 
 	"github.com/tandem-iac/tandem/internal/awsclient"
 	"github.com/tandem-iac/tandem/internal/check"
+	"github.com/tandem-iac/tandem/internal/moto"
 	"github.com/tandem-iac/tandem/internal/mototest"
 	"github.com/tandem-iac/tandem/internal/release"
 	"github.com/tandem-iac/tandem/internal/release/archive"
@@ -43,7 +44,7 @@ func TestMain(m *testing.M) {
 // connect returns a client that reaches the server through url, and that
 // retries as the real one does, only sooner.
 func connect(ctx context.Context, url string, stall time.Duration) (*s3.Client, error) {
-	cfg, err := awsclient.Connect(ctx, awsclient.Config{Region: mototest.Region, Backoff: 20 * time.Millisecond, Stall: stall})
+	cfg, err := awsclient.Connect(ctx, awsclient.Config{Region: moto.Region, Backoff: 20 * time.Millisecond, Stall: stall})
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/fleet"
 	"github.com/tandem-iac/tandem/internal/fleettest"
+	"github.com/tandem-iac/tandem/internal/moto"
 	"github.com/tandem-iac/tandem/internal/mototest"
 )
 
@@ -485,7 +486,7 @@ func TestInterrupt(t *testing.T) {
 
 func TestThrottling(t *testing.T) {
 	s := stage(t, fleettest.Size{Spot: 2, OnDemand: 1})
-	cfg, err := awsclient.Connect(t.Context(), awsclient.Config{Region: mototest.Region, Backoff: 20 * time.Millisecond})
+	cfg, err := awsclient.Connect(t.Context(), awsclient.Config{Region: moto.Region, Backoff: 20 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/tandem-iac/tandem/internal/mototest"
+	"github.com/tandem-iac/tandem/internal/moto"
 )
 
 func main() {
@@ -93,7 +93,7 @@ func (b *runner) publish(size int64) error {
 	// A server of its own for every run: one that holds more is slower.
 	fresh := func(args ...string) func() (usage, error) {
 		return func() (u usage, err error) {
-			server, err := mototest.Start(b.ctx)
+			server, err := moto.Start(b.ctx)
 			if err != nil {
 				return usage{}, err
 			}
@@ -103,16 +103,16 @@ func (b *runner) publish(size int64) error {
 				}
 			}()
 			b.env = os.Environ()
-			for name, value := range mototest.Environment(server.URL) {
+			for name, value := range moto.Environment(server.URL) {
 				b.env = append(b.env, name+"="+value)
 			}
-			if _, err := b.run(b.dir, "aws", "s3", "mb", "--region", mototest.Region, "s3://builds"); err != nil {
+			if _, err := b.run(b.dir, "aws", "s3", "mb", "--region", moto.Region, "s3://builds"); err != nil {
 				return usage{}, err
 			}
 			return b.run(b.dir, args...)
 		}
 	}
-	ours := fresh("./tandem", "release", "publish", "--artifact", "a", "--environment", "bench", "--region", mototest.Region, "--bucket", "builds")
+	ours := fresh("./tandem", "release", "publish", "--artifact", "a", "--environment", "bench", "--region", moto.Region, "--bucket", "builds")
 	theirs := fresh("aws", "s3", "cp", "--no-progress", "release.tar.gz", "s3://builds/a/bench/a-1.tar.gz")
 	return b.compare("publish", "aws s3 cp", ours, theirs, 1.0)
 }
