@@ -278,6 +278,16 @@ func (c Cluster) validateCertificate(faults *relations, ctx clusterContext) {
 	faults.Require(account == "" || m[3] == account, path, value, "a certificate of the account, "+account, "account")
 }
 
+// CertificateAccount is the account of the certificate, which is that of the
+// cluster. Empty: the ARN is none.
+func (c Cluster) CertificateAccount() string {
+	m := formats["certificate"].pattern.FindStringSubmatch(c.CertificateARN)
+	if m == nil {
+		return ""
+	}
+	return m[3]
+}
+
 func (ctx clusterContext) checkName(faults *relations) {
 	full := ctx.environment.Name + "-" + ctx.name
 	faults.Require(len(full) <= maxName, ctx.path, fmt.Sprintf("%d characters long as %s", len(full), full),

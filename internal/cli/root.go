@@ -110,6 +110,7 @@ Exit codes: 0 fine, 1 failure, 2 the input is wrong.`,
 	root.AddCommand(
 		newBootstrapCommand(a),
 		newDeployCommand(a),
+		newDrillCommand(a),
 		newInitCommand(a),
 		newInventoryCommand(a),
 		newPriceCommand(a),
