@@ -22,21 +22,48 @@ type drillOptions struct {
 	count, percent int
 	stopAlarm      string
 	print          string
+	local          bool
+	onMachine      localOptions
 }
 
 func newDrillCommand(a *app) *cobra.Command {
 	var o drillOptions
 	cmd := &cobra.Command{
-		Use:   "drill CLUSTER",
+		Use:   "drill {CLUSTER | --local [CLUSTER]}",
 		Short: "Interrupt spot instances on purpose, and see what becomes of it",
-		Long: `Print an experiment of the AWS Fault Injection Service that interrupts spot
-instances of a cluster, chosen at random, as AWS itself does: a rebalance
-recommendation, a notice, and two minutes later the end. Nothing is called: what
---print commands shows makes the role and runs the experiment.`,
-		Example: `  tandem drill obelix
+		Long: fmt.Sprintf(`Interrupt spot instances on purpose.
+
+With --local, on this machine and without AWS: agents, web services and requests
+are real, and moto_server and amazon-ec2-metadata-mock stand for AWS. All agents
+get their notice in the same second, and a report says whether every promise was
+kept: the exit code is 1 if one was not. Times are a %dth of AWS's, unless
+--real-time is set; those of a CLUSTER are taken from the description.
+
+Without --local, print an experiment of the AWS Fault Injection Service that
+interrupts spot instances of a cluster, chosen at random, as AWS itself does: a
+rebalance recommendation, a notice, and two minutes later the end. Nothing is
+called: what --print commands shows makes the role and runs the experiment.`, drillScale),
+		Example: `  tandem drill --local
+  tandem drill --local --chaos --interruptions 20
+  tandem drill --local obelix --real-time
+  tandem drill obelix
   tandem drill obelix --percent 50 --stop-alarm arn:aws:cloudwatch:…:alarm:errors --print commands`,
-		Args: exactly("a CLUSTER"),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if o.local {
+				return atMostOne(cmd, args)
+			}
+			return exactly("a CLUSTER or --local")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.local {
+				if err := refuseFlags(cmd, awsFlags, "which is for a drill against AWS: leave --local out"); err != nil {
+					return err
+				}
+				return a.localDrill(cmd.Context(), args, o.file, o.onMachine)
+			}
+			if err := refuseFlags(cmd, localFlags, "which is for --local"); err != nil {
+				return err
+			}
 			if cmd.Flags().Changed("percent") && !cmd.Flags().Changed("count") {
 				o.count = 0 // the default gives way
 			}
@@ -45,10 +72,12 @@ recommendation, a notice, and two minutes later the end. Nothing is called: what
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.file, "file", "f", "", "`file` with the description (default $TANDEM_SPEC or "+defaultFile+")")
+	flags.BoolVar(&o.local, "local", false, "drill on this machine, without AWS")
 	flags.IntVar(&o.count, "count", 1, "`number` of instances to interrupt; the service takes 5 unless its quota was raised")
 	flags.IntVar(&o.percent, "percent", 0, "`share` of the spot instances to interrupt, instead of a number")
 	flags.StringVar(&o.stopAlarm, "stop-alarm", "", "`ARN` of a CloudWatch alarm that ends the experiment")
 	flags.StringVar(&o.print, "print", "template", "`what` to print: "+strings.Join(drillParts(), ", "))
+	o.onMachine.add(cmd)
 	return cmd
 }
 

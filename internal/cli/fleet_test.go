@@ -48,7 +48,7 @@ type builds struct {
 
 func newBuilds(t testing.TB, cloud *fleettest.Cloud) builds {
 	t.Helper()
-	cfg := fleettest.Config(cloud.URL)
+	cfg := moto.Config(cloud.URL)
 	account, err := awsclient.AccountID(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -259,7 +259,7 @@ func TestKilledDeployIsRepairedByTheNext(t *testing.T) {
 // expireJournal lets the time pass for which a dead deploy keeps others out.
 func expireJournal(t *testing.T, cloud *fleettest.Cloud) {
 	t.Helper()
-	store := rollout.NewServices(fleettest.Config(cloud.URL)).Store
+	store := rollout.NewServices(moto.Config(cloud.URL)).Store
 	journal, err := rollout.ReadJournal(t.Context(), store, fleet.Cluster{Environment: cloud.Environment, Name: "obelix"})
 	if err != nil || journal == nil {
 		t.Fatalf("the journal is %v, %v", journal, err)
@@ -274,7 +274,7 @@ func leaveJournal(t *testing.T, cloud *fleettest.Cloud, j rollout.Journal) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := rollout.NewServices(fleettest.Config(cloud.URL)).Store
+	store := rollout.NewServices(moto.Config(cloud.URL)).Store
 	name := rollout.JournalName(fleet.Cluster{Environment: cloud.Environment, Name: "obelix"})
 	if _, err := store.Replace(t.Context(), name, string(document)); err != nil {
 		t.Fatal(err)

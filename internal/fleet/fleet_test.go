@@ -22,7 +22,7 @@ func TestClusterAsTaggedAndSeen(t *testing.T) {
 	spot := cloud.IDs(cloud.Spot)
 	cloud.Tag(spot[0], map[string]string{fleet.ReleaseTag: "42"})
 	cloud.Tag(spot[1], map[string]string{fleet.ReleaseTag: fleet.Broken})
-	c, err := fleet.NewFinder(fleettest.Config(cloud.URL)).Cluster(t.Context(), cloud.Environment, "obelix")
+	c, err := fleet.NewFinder(moto.Config(cloud.URL)).Cluster(t.Context(), cloud.Environment, "obelix")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestClusterAsTaggedAndSeen(t *testing.T) {
 		t.Errorf("there are %d releases, want a skew of 3", n)
 	}
 	cloud.Terminate(spot[0])
-	c, err = fleet.NewFinder(fleettest.Config(cloud.URL)).Cluster(t.Context(), cloud.Environment, "obelix")
+	c, err = fleet.NewFinder(moto.Config(cloud.URL)).Cluster(t.Context(), cloud.Environment, "obelix")
 	if _, there := c.Instance(spot[0]); there || err != nil {
 		t.Errorf("a terminated instance is still there, %v", err)
 	}
@@ -59,7 +59,7 @@ func TestClusterAsTaggedAndSeen(t *testing.T) {
 func TestClustersOfSeveralEnvironments(t *testing.T) {
 	first := fleettest.New(t, os.Getenv("AWS_ENDPOINT_URL"), fleettest.Size{Spot: 1})
 	second := first.Neighbour(fleettest.Size{Spot: 1})
-	finder := fleet.NewFinder(fleettest.Config(first.URL))
+	finder := fleet.NewFinder(moto.Config(first.URL))
 	_, err := finder.Cluster(t.Context(), "", "obelix")
 	wantInput(t, err, "cluster obelix is in several environments: choose one with --environment")
 	_, err = finder.ClusterOf(t.Context(), "", []string{first.IDs()[0], second.IDs()[0]})

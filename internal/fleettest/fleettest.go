@@ -18,12 +18,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	scaling "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -109,23 +105,11 @@ func newCloud(t testing.TB, url, account string, size Size) *Cloud {
 		}
 	})
 	c.URL = server.URL
-	cfg := Config(url)
+	cfg := moto.Config(url)
 	cfg.HTTPClient = member(account)
 	c.groups, c.compute, c.targets = autoscaling.NewFromConfig(cfg), ec2.NewFromConfig(cfg), elb.NewFromConfig(cfg)
 	c.build(size)
 	return c
-}
-
-// Config speaks to url with credentials that moto takes.
-func Config(url string) aws.Config {
-	return aws.Config{
-		Region: moto.Region, BaseEndpoint: &url,
-		Credentials: credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "secret", ""),
-		// Under load, moto answers now and then with an error of its own.
-		Retryer: func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff, o.RateLimiter = time.Millisecond, ratelimit.None })
-		},
-	}
 }
 
 // accountHeader names the account that moto carries a request out in.

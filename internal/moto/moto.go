@@ -15,6 +15,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
 	"github.com/tandem-iac/tandem/internal/child"
 )
 
@@ -23,6 +28,9 @@ const (
 	Region = "eu-west-1"
 	// Account is the account that every credential belongs to.
 	Account = "123456789012"
+
+	accessKey = "AKIAIOSFODNN7EXAMPLE"
+	secretKey = "secret"
 
 	// requirement is what is installed where there is no moto_server.
 	requirement  = "moto[server]==5.2.*"
@@ -35,12 +43,24 @@ func Environment(url string) map[string]string {
 		"AWS_ENDPOINT_URL":            url,
 		"AWS_REGION":                  Region,
 		"AWS_DEFAULT_REGION":          Region,
-		"AWS_ACCESS_KEY_ID":           "AKIAIOSFODNN7EXAMPLE",
-		"AWS_SECRET_ACCESS_KEY":       "secret",
+		"AWS_ACCESS_KEY_ID":           accessKey,
+		"AWS_SECRET_ACCESS_KEY":       secretKey,
 		"AWS_CONFIG_FILE":             os.DevNull,
 		"AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
 		"AWS_EC2_METADATA_DISABLED":   "true",
 		"AWS_PAGER":                   "",
+	}
+}
+
+// Config speaks to the server at url with credentials that it takes.
+func Config(url string) aws.Config {
+	return aws.Config{
+		Region: Region, BaseEndpoint: &url,
+		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
+		// Under load, moto answers now and then with an error of its own.
+		Retryer: func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff, o.RateLimiter = time.Millisecond, ratelimit.None })
+		},
 	}
 }
 

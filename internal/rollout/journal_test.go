@@ -14,6 +14,7 @@ import (
 
 	"github.com/tandem-iac/tandem/internal/fleet"
 	"github.com/tandem-iac/tandem/internal/fleettest"
+	"github.com/tandem-iac/tandem/internal/moto"
 )
 
 // takers are rollouts of a cluster of the test's own, without instances.
@@ -28,7 +29,7 @@ func newTakers(t *testing.T) *takers {
 	t.Parallel()
 	clock := newClock()
 	return &takers{t: t, clock: clock, Config: Config{
-		Services: NewServices(fleettest.Config(os.Getenv("AWS_ENDPOINT_URL"))),
+		Services: NewServices(moto.Config(os.Getenv("AWS_ENDPOINT_URL"))),
 		Cluster:  fleet.Cluster{Environment: rand.Text(), Name: "obelix"},
 		Release:  fleet.Release{Service: wanted, Playbook: fleettest.Playbook},
 		Clock:    clock,

@@ -71,7 +71,7 @@ func stage(t *testing.T, size fleettest.Size) *scene {
 	t.Helper()
 	t.Parallel()
 	cloud := fleettest.New(t, os.Getenv("AWS_ENDPOINT_URL"), size)
-	services := NewServices(fleettest.Config(cloud.URL))
+	services := NewServices(moto.Config(cloud.URL))
 	cluster, err := services.Fleet.Cluster(t.Context(), cloud.Environment, "obelix")
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,142 @@
+package drill
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	// putOffs is how often the notice is put off for a machine that is too slow.
+	putOffs = 3
+	// watchEvery is how often the on-demand group is looked at.
+	watchEvery = 200 * time.Millisecond
+	// tailChecks is how many health checks the load goes on after the end.
+	tailChecks = 3
+)
+
+// interrupt gives notice to all spot instances, lets happen what happens, and
+// ends them when their time is over.
+func (d *run) interrupt(ctx context.Context) error {
+	if err := d.giveNotice(ctx); err != nil {
+		return err
+	}
+	notice, end := d.machines[0].notice, d.machines[0].end
+	d.Progress(fmt.Sprintf("notice at %s, end %s later", notice.Format(time.TimeOnly), d.Timing.Notice))
+	d.background(ctx, d.watch)
+	struck, release := context.WithDeadline(ctx, end)
+	defer release()
+	if d.Chaos {
+		for _, m := range d.machines {
+			blows := chaos(d.random, d.Timing, notice)
+			d.background(struck, func(ctx context.Context) error { return strike(ctx, m, blows) })
+		}
+	}
+	pause(ctx, time.Until(end))
+	for _, m := range d.machines {
+		if err := m.off(); err != nil {
+			return err
+		}
+	}
+	d.Progress("the spot instances have ended")
+	pause(ctx, tailChecks*d.Timing.Check)
+	d.stopLoad()
+	d.loading.Wait()
+	return ctx.Err()
+}
+
+// giveNotice sets the same second for all. Where the machine is too slow to do
+// so in time, a later one.
+func (d *run) giveNotice(ctx context.Context) error {
+	for range putOffs {
+		after := lead + time.Duration(len(d.machines))*leadEach + 2*d.Timing.Poll
+		notice := time.Now().Add(after).Truncate(time.Second).Add(time.Second)
+		end := notice.Add(d.Timing.Notice.Round(time.Second))
+		var work sync.WaitGroup
+		errs := make([]error, len(d.machines))
+		for n, m := range d.machines {
+			m.notice, m.end = notice, end
+			work.Go(func() { errs[n] = m.metadata.start(ctx, notice, end) })
+		}
+		work.Wait()
+		for _, err := range errs {
+			if err != nil {
+				return err
+			}
+		}
+		if time.Until(notice) > d.Timing.Poll+lead/4 {
+			return nil
+		}
+	}
+	return fmt.Errorf("this machine is too slow for %d instances: choose fewer with --interruptions", len(d.machines))
+}
+
+// watch boots what the on-demand group launches.
+func (d *run) watch(ctx context.Context) error {
+	booting := map[string]bool{}
+	last := d.before
+	var failed error
+	every(ctx, watchEvery, func(ctx context.Context) {
+		desired, ids, err := d.cloud.group(ctx, d.cloud.onDemand)
+		if err != nil {
+			if failed == nil && ctx.Err() == nil {
+				failed = err
+				d.cancel(err)
+			}
+			return
+		}
+		if desired != last {
+			d.Progress(fmt.Sprintf("the on-demand group wants %d instances", desired))
+			last = desired
+		}
+		for _, id := range ids {
+			if booting[id] || d.address(id) != "" {
+				continue
+			}
+			booting[id] = true
+			d.background(ctx, func(ctx context.Context) error {
+				if pause(ctx, d.Timing.Boot); ctx.Err() != nil {
+					return nil
+				}
+				_, err := d.boot(id)
+				return err
+			})
+		}
+	})
+	return failed
+}
+
+// report gathers what was seen.
+func (d *run) report(ctx context.Context) (Report, error) {
+	after, _, err := d.cloud.group(ctx, d.cloud.onDemand)
+	if err != nil {
+		return Report{}, err
+	}
+	r := Report{
+		Environment: d.Environment, Cluster: d.Cluster,
+		Desired:  Desired{Before: d.before, After: after, Max: d.cloud.maxOnDemand},
+		Requests: d.load.sum(), Scale: d.Scale, Settings: d.Timing.settings(), Directory: d.Directory,
+	}
+	var latencies []float64
+	for _, m := range d.machines {
+		i, err := m.instance(d.Config)
+		if err != nil {
+			return Report{}, err
+		}
+		r.Instances = append(r.Instances, i)
+		if i.Rescue != nil {
+			latencies = append(latencies, *i.Rescue)
+		}
+		if d.Chaos {
+			r.Chaos = r.Chaos.add(m.suffered())
+		}
+	}
+	r.Latency = Latency{percentile(latencies, 50), percentile(latencies, 99), percentile(latencies, 100)}
+	r.Promises = r.promises()
+	r.Green = true
+	for _, p := range r.Promises {
+		r.Green = r.Green && p.Kept
+	}
+	return r, nil
+}
