@@ -36,7 +36,7 @@ func newDrillServiceCommand(a *app) *cobra.Command {
 		Use:    serviceCommand,
 		Short:  "Be the web service of a drill",
 		Hidden: true,
-		RunE:   func(*cobra.Command, []string) error { return drill.Serve(a.stdout) },
+		RunE:   func(cmd *cobra.Command, _ []string) error { return drill.Serve(cmd.Context(), a.stdout) },
 	}
 }
 

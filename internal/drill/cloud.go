@@ -73,16 +73,22 @@ func newCloud(ctx context.Context, url string, cfg Config) (*cloud, error) {
 	return c, c.addRescue(ctx)
 }
 
-// addRescue adds the policy of +1. The stand-in gives it no ARN, so that it
-// gets one of the form that AWS's have.
+// addRescue adds the policy of +1.
 func (c *cloud) addRescue(ctx context.Context) error {
 	_, err := c.groups.PutScalingPolicy(ctx, &autoscaling.PutScalingPolicyInput{
 		AutoScalingGroupName: &c.onDemand, PolicyName: aws.String(rescuePolicy), PolicyType: aws.String("SimpleScaling"),
 		AdjustmentType: aws.String("ChangeInCapacity"), ScalingAdjustment: aws.Int32(1),
 	})
-	c.policyARN = fmt.Sprintf("arn:aws:autoscaling:%s:%s:scalingPolicy:00000000-0000-0000-0000-000000000000:autoScalingGroupName/%s:policyName/%s",
-		moto.Region, moto.Account, c.onDemand, rescuePolicy)
-	return err
+	if err != nil {
+		return err
+	}
+	// The stand-in's answer does not name it.
+	made, err := c.groups.DescribePolicies(ctx, &autoscaling.DescribePoliciesInput{AutoScalingGroupName: &c.onDemand})
+	if err != nil {
+		return err
+	}
+	c.policyARN = *made.ScalingPolicies[0].PolicyARN
+	return nil
 }
 
 func (c *cloud) network(ctx context.Context) (subnets []string, vpc *string, err error) {

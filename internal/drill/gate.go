@@ -11,6 +11,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"path"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,7 @@ func (c call) accepted() bool { return c.status < 300 }
 const (
 	executePolicy     = "ExecutePolicy"
 	deregisterTargets = "DeregisterTargets"
+	putMetricData     = "PutMetricData"
 )
 
 // fault is an answer that AWS gives instead of doing what is asked.
@@ -61,7 +63,31 @@ type awsShared struct {
 
 func newAWSShared(target, policyARN string) (*awsShared, error) {
 	proxy, err := newProxy(target)
-	return &awsShared{proxy: proxy, policyARN: policyARN}, err
+	if err != nil {
+		return nil, err
+	}
+	proxy.ModifyResponse = forgiveAbsent
+	return &awsShared{proxy: proxy, policyARN: policyARN}, nil
+}
+
+// forgiveAbsent lets a target leave that has left before, as AWS does and the
+// stand-in does not:
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeregisterTargets.html
+func forgiveAbsent(answer *http.Response) error {
+	if answer.StatusCode != http.StatusBadRequest {
+		return nil
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err := errors.Join(err, answer.Body.Close()); err != nil {
+		return err
+	}
+	if bytes.Contains(body, []byte("<Code>InvalidTarget</Code>")) {
+		answer.StatusCode, answer.Status = http.StatusOK, ""
+		body = []byte(`<DeregisterTargetsResponse xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"><DeregisterTargetsResult/></DeregisterTargetsResponse>`)
+	}
+	answer.Body, answer.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	answer.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	return nil
 }
 
 func newAWSGate(shared *awsShared) (*awsGate, error) {
@@ -84,6 +110,13 @@ func (g *awsGate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f := g.fault.Load(); f != nil {
 		refuse(w, *f)
 		g.note(action, f.status)
+		return
+	}
+	if action == putMetricData {
+		// The stand-in does not speak the protocol that CloudWatch speaks now.
+		w.Header().Set("Content-Type", "application/cbor")
+		w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
+		_, _ = w.Write([]byte{0xa0}) // an empty map; an agent that is gone does not mind
 		return
 	}
 	if form.Get("PolicyName") == g.shared.policyARN {

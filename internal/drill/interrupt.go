@@ -35,6 +35,7 @@ func (d *run) interrupt(ctx context.Context) error {
 	}
 	pause(ctx, time.Until(end))
 	for _, m := range d.machines {
+		m.stopped = m.service.stopped()
 		if err := m.off(); err != nil {
 			return err
 		}

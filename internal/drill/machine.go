@@ -22,6 +22,8 @@ type machine struct {
 	// notice and end are when it learns of its end, and that end.
 	notice, end time.Time
 
+	// stopped says that its service had ended by the time it went.
+	stopped bool
 	// stopAgent ends the agent and waits for its end. Nil: it was not started.
 	stopAgent func()
 

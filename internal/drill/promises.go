@@ -38,6 +38,7 @@ func (r Report) promises() []Promise {
 		counted("hooks run, once and in order", func(i Instance) bool {
 			return slices.Equal(i.Hooks, hookOrder) || i.Kills > 0 && slices.Equal(unique(i.Hooks), hookOrder)
 		}),
+		counted("service stopped by its hook", func(i Instance) bool { return i.Stopped }),
 		counted("final marker written", func(i Instance) bool { return i.Left != nil }),
 		r.beforeTheEnd(),
 	}

@@ -76,6 +76,8 @@ type Instance struct {
 	Deregistered *float64 `json:"deregistered,omitempty"`
 	// Hooks are those that ran to their end.
 	Hooks []string `json:"hooks"`
+	// Stopped says that a hook had stopped its service before the end.
+	Stopped bool `json:"stopped"`
 	// Left is what was left of the notice when the agent had written its final
 	// marker.
 	Left *float64 `json:"left,omitempty"`
@@ -116,7 +118,7 @@ func (m *machine) instance(cfg Config) (Instance, error) {
 	if err != nil {
 		return Instance{}, err
 	}
-	i := Instance{ID: m.id, Hooks: hooks, Kills: m.agent.killed(m.notice), Seen: since(m.notice, m.metadata.seen())}
+	i := Instance{ID: m.id, Hooks: hooks, Stopped: m.stopped, Kills: m.agent.killed(m.notice), Seen: since(m.notice, m.metadata.seen())}
 	limit := cfg.Timing.Poll + cfg.Slack
 	if rescues := m.aws.accepted(executePolicy); len(rescues) > 0 {
 		i.Rescue, i.Rescues = since(m.notice, rescues[0].at), len(rescues)

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -20,10 +21,9 @@ const HealthPath = "/health"
 const workHeader = "X-Drill-Work"
 
 // Serve is the web service of a drill: it listens on a free port of the
-// loopback interface, says where on out, and answers until its process is
-// killed. It does not wait for requests in flight, so that stopping it too
-// early shows.
-func Serve(out io.Writer) error {
+// loopback interface, says where on out, and answers until ctx ends. It does
+// not wait for requests in flight, so that stopping it too early shows.
+func Serve(ctx context.Context, out io.Writer) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -46,7 +46,13 @@ func Serve(out io.Writer) error {
 		}
 	})
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
-	return server.Serve(listener)
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // which cuts every connection
+	defer stop()
+	err = server.Serve(listener)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // service is a process that serves.
@@ -85,4 +91,14 @@ func startService(command []string) (*service, error) {
 		return nil, err
 	}
 	return nil, fmt.Errorf("the drill's web service does not start: %w", process.Err())
+}
+
+// stopped says whether the service has ended.
+func (s *service) stopped() bool {
+	select {
+	case <-s.process.Ended():
+		return true
+	default:
+		return false
+	}
 }

@@ -26,8 +26,12 @@ import (
 	"github.com/tandem-iac/tandem/internal/moto"
 )
 
-// Region is the region that the environment of the tests names.
-const Region = moto.Region
+const (
+	// Region is the region that the environment of the tests names.
+	Region = moto.Region
+	// Account is the account that every credential belongs to.
+	Account = moto.Account
+)
 
 // Main runs the tests of a package beside a server and returns the exit code.
 func Main(m *testing.M) int {
