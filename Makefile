@@ -29,6 +29,14 @@ agents:
 			-o bin/spotwatch-linux-$$arch ./cmd/spotwatch || exit 1; \
 	done
 
+.PHONY: drill
+drill: build bin/ec2-metadata-mock ## Interrupt spot instances on this machine, without AWS; DRILL='--chaos …'
+	@[ "$$(go env GOOS)" = linux ] || go build -o bin/spotwatch ./cmd/spotwatch
+	bin/tandem drill --local $(DRILL)
+
+bin/ec2-metadata-mock: tools/go.mod tools/go.sum
+	go build -modfile=tools/go.mod -o $@ github.com/aws/amazon-ec2-metadata-mock/cmd/ec2-metadata-mock
+
 .PHONY: test
 test: versions node_modules tools ## Run every test
 	$(TEST) ./...
@@ -83,6 +91,10 @@ check-simulate: ## Compare the simulator with its slow reference on 10,000 rando
 .PHONY: mutate
 mutate: ## Break the simulator rule by rule: its tests have to notice
 	go run ./internal/mutate
+
+.PHONY: bench-rescue
+bench-rescue: versions ## Measure the agent: notice to rescue, memory, CPU, size; and against a shell loop
+	go run ./internal/bench/rescue
 
 .PHONY: versions
 versions:

@@ -46,6 +46,7 @@ type cloud struct {
 // Terraform would, with as many spot instances as there will be interruptions.
 func newCloud(ctx context.Context, url string, cfg Config) (*cloud, error) {
 	client := moto.Config(url)
+	client.HTTPClient = moto.Member(cfg.Account)
 	c := &cloud{
 		groups: autoscaling.NewFromConfig(client), compute: ec2.NewFromConfig(client), targets: elb.NewFromConfig(client),
 		environment: cfg.Environment, name: cfg.Cluster,

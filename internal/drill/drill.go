@@ -14,6 +14,7 @@
 package drill
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,6 +57,11 @@ type Config struct {
 	Settings map[string]string
 	// Programs are what is started. Required.
 	Programs Programs
+	// Endpoint is a moto server in which no other drill has the same Account.
+	// Empty: one is started.
+	Endpoint string
+	// Account is the account in the moto server. Empty: that of its credentials.
+	Account string
 	// Directory is where logs are left. Empty: none are.
 	Directory string
 	// Progress is told what happens. Nil: nobody is.
@@ -78,7 +84,7 @@ func (c Config) Validate() error {
 const (
 	// settle is how long the cluster may take until it serves.
 	settle = time.Minute
-	// lead is the time until the notice once agents watch, beside two polls, and
+	// lead is the time until the notice once agents watch, beside one poll, and
 	// what each instance adds to it.
 	lead, leadEach = 2 * time.Second, 150 * time.Millisecond
 )
@@ -89,6 +95,7 @@ func Run(ctx context.Context, cfg Config) (report Report, err error) {
 	if err := cfg.Validate(); err != nil {
 		return Report{}, err
 	}
+	cfg.Account = cmp.Or(cfg.Account, moto.Account)
 	if cfg.Progress == nil {
 		cfg.Progress = func(string) {}
 	}
@@ -124,6 +131,7 @@ type run struct {
 	balancer *balancer
 	machines []*machine
 	load     *load
+	lag      lag
 	loading  sync.WaitGroup
 	stopLoad context.CancelFunc
 	before   int
@@ -175,16 +183,14 @@ func (d *run) build(ctx context.Context) error {
 	if err := d.directory(); err != nil {
 		return err
 	}
-	d.Progress("starting moto_server")
-	server, err := moto.Start(ctx)
+	endpoint, err := d.aws(ctx)
 	if err != nil {
 		return err
 	}
-	d.later(server.Stop)
-	if d.cloud, err = newCloud(ctx, server.URL, d.Config); err != nil {
+	if d.cloud, err = newCloud(ctx, endpoint, d.Config); err != nil {
 		return fmt.Errorf("the cluster in moto_server: %w", err)
 	}
-	if d.shared, err = newAWSShared(server.URL, d.cloud.policyARN); err != nil {
+	if d.shared, err = newAWSShared(endpoint, d.Account, d.cloud.policyARN); err != nil {
 		return err
 	}
 	desired, anchors, err := d.cloud.group(ctx, d.cloud.onDemand)
@@ -207,6 +213,20 @@ func (d *run) build(ctx context.Context) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// aws returns where the stand-in for AWS listens.
+func (d *run) aws(ctx context.Context) (string, error) {
+	if d.Endpoint != "" {
+		return d.Endpoint, nil
+	}
+	d.Progress("starting moto_server")
+	server, err := moto.Start(ctx)
+	if err != nil {
+		return "", err
+	}
+	d.later(server.Stop)
+	return server.URL, nil
 }
 
 // boot starts the web service of an instance.

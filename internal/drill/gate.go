@@ -15,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tandem-iac/tandem/internal/moto"
 )
 
 // call is a request of an agent to AWS that was answered.
@@ -61,10 +63,15 @@ type awsShared struct {
 	writing sync.Mutex
 }
 
-func newAWSShared(target, policyARN string) (*awsShared, error) {
+func newAWSShared(target, account, policyARN string) (*awsShared, error) {
 	proxy, err := newProxy(target)
 	if err != nil {
 		return nil, err
+	}
+	forward := proxy.Rewrite
+	proxy.Rewrite = func(r *httputil.ProxyRequest) {
+		forward(r)
+		r.Out.Header.Set(moto.AccountHeader, account)
 	}
 	proxy.ModifyResponse = forgiveAbsent
 	return &awsShared{proxy: proxy, policyARN: policyARN}, nil

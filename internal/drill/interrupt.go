@@ -25,6 +25,7 @@ func (d *run) interrupt(ctx context.Context) error {
 	notice, end := d.machines[0].notice, d.machines[0].end
 	d.Progress(fmt.Sprintf("notice at %s, end %s later", notice.Format(time.TimeOnly), d.Timing.Notice))
 	d.background(ctx, d.watch)
+	d.background(ctx, d.lag.run)
 	struck, release := context.WithDeadline(ctx, end)
 	defer release()
 	if d.Chaos {
@@ -51,7 +52,7 @@ func (d *run) interrupt(ctx context.Context) error {
 // so in time, a later one.
 func (d *run) giveNotice(ctx context.Context) error {
 	for range putOffs {
-		after := lead + time.Duration(len(d.machines))*leadEach + 2*d.Timing.Poll
+		after := lead + time.Duration(len(d.machines))*leadEach + d.Timing.Poll
 		notice := time.Now().Add(after).Truncate(time.Second).Add(time.Second)
 		end := notice.Add(d.Timing.Notice.Round(time.Second))
 		var work sync.WaitGroup
@@ -118,6 +119,7 @@ func (d *run) report(ctx context.Context) (Report, error) {
 		Environment: d.Environment, Cluster: d.Cluster,
 		Desired:  Desired{Before: d.before, After: after, Max: d.cloud.maxOnDemand},
 		Requests: d.load.sum(), Scale: d.Scale, Settings: d.Timing.settings(), Directory: d.Directory,
+		Lag: time.Duration(d.lag.most.Load()).Seconds(),
 	}
 	var latencies []float64
 	for _, m := range d.machines {

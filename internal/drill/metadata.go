@@ -150,6 +150,20 @@ func instanceID(ctx context.Context, url string) (string, error) {
 	return ask(http.MethodGet, "/latest/meta-data/instance-id", "X-aws-ec2-metadata-token", token)
 }
 
+// QuietMetadata starts an instance's metadata service that never gives notice.
+// Its files are in dir. The caller stops it.
+func QuietMetadata(ctx context.Context, program, dir, id string) (url string, stop func() error, err error) {
+	m, err := newMetadata(program, dir, id)
+	if err != nil {
+		return "", nil, err
+	}
+	never := time.Now().Add(365 * 24 * time.Hour)
+	if err := m.start(ctx, never, never); err != nil {
+		return "", nil, errors.Join(err, m.close())
+	}
+	return m.url, m.close, nil
+}
+
 // stop ends the service; what asks it is cut off.
 func (m *metadata) stop() error {
 	m.mu.Lock()

@@ -11,7 +11,6 @@ package fleettest
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
@@ -106,21 +105,10 @@ func newCloud(t testing.TB, url, account string, size Size) *Cloud {
 	})
 	c.URL = server.URL
 	cfg := moto.Config(url)
-	cfg.HTTPClient = member(account)
+	cfg.HTTPClient = moto.Member(account)
 	c.groups, c.compute, c.targets = autoscaling.NewFromConfig(cfg), ec2.NewFromConfig(cfg), elb.NewFromConfig(cfg)
 	c.build(size)
 	return c
-}
-
-// accountHeader names the account that moto carries a request out in.
-const accountHeader = "X-Moto-Account-Id"
-
-// member is an HTTP client of somebody in the account.
-type member string
-
-func (m member) Do(r *http.Request) (*http.Response, error) {
-	r.Header.Set(accountHeader, string(m))
-	return http.DefaultClient.Do(r)
 }
 
 func (c *Cloud) build(size Size) {

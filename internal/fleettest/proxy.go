@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	scaling "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+
+	"github.com/tandem-iac/tandem/internal/moto"
 )
 
 // Call is a request to AWS.
@@ -179,7 +181,7 @@ func (c *Cloud) forward(r *http.Request, body []byte) ([]byte, int) {
 		panic(http.ErrAbortHandler)
 	}
 	out.Header = r.Header.Clone()
-	answer, err := member(c.account).Do(out)
+	answer, err := moto.Member(c.account).Do(out)
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}

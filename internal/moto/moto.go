@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,6 +63,19 @@ func Config(url string) aws.Config {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff, o.RateLimiter = time.Millisecond, ratelimit.None })
 		},
 	}
+}
+
+// AccountHeader names the account that moto carries a request out in, whatever
+// its credentials are.
+const AccountHeader = "X-Moto-Account-Id"
+
+// Member is an HTTP client of somebody in the account.
+type Member string
+
+// Do sends the request.
+func (m Member) Do(r *http.Request) (*http.Response, error) {
+	r.Header.Set(AccountHeader, string(m))
+	return http.DefaultClient.Do(r)
 }
 
 // Server is a moto server.
