@@ -122,12 +122,12 @@ func (a *app) drilled(ctx context.Context, args []string, file string) (environm
 		}
 		return environment, name, env.WithDefaults().Clusters[name], nil
 	}
+	if len(args) == 0 {
+		return "", "", spec.Cluster{}, check.InputErrorf("--file is set without a CLUSTER of it")
+	}
 	env, err := a.describe(ctx, &place{file: file})
 	if err != nil {
 		return "", "", spec.Cluster{}, err
-	}
-	if len(args) == 0 {
-		return "", "", spec.Cluster{}, check.InputErrorf("--file is set without a CLUSTER of it")
 	}
 	cluster, err = clusterOf(env, args[0])
 	return env.Name, args[0], cluster, err

@@ -31,13 +31,12 @@ const (
 // program, then on PATH. It is an InputError if one is missing.
 func FindPrograms(beside string) (Programs, error) {
 	var p Programs
-	for name, at := range map[string]*string{agentProgram: &p.Spotwatch, metadataProgram: &p.MetadataMock} {
-		var err error
-		if *at, err = find(name, beside); err != nil {
-			return Programs{}, err
-		}
+	var err error
+	if p.Spotwatch, err = find(agentProgram, beside); err != nil {
+		return Programs{}, err
 	}
-	return p, nil
+	p.MetadataMock, err = find(metadataProgram, beside)
+	return p, err
 }
 
 func find(name, beside string) (string, error) {
