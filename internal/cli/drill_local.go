@@ -183,7 +183,7 @@ func printDrill(w io.Writer, r drill.Report) {
 	s := r.Settings
 	fmt.Fprintf(w, "times in seconds%s: notice %g, poll %g, calls %g, deregistration %g of which %g with new requests, hooks %g, flush %g, boot %g\n",
 		scaled(r.Scale), s.Notice, s.Poll, s.API, s.Deregistration, s.Propagation, s.Hooks, s.Flush, s.Boot)
-	fmt.Fprintf(w, "this machine was up to %.2f s late in letting programs go on\n", r.Lag)
+	fmt.Fprintf(w, "this machine took up to %.2f s for what takes none\n", r.Lag)
 	if r.Directory != "" {
 		fmt.Fprintf(w, "logs: %s\n", r.Directory)
 	}

@@ -80,7 +80,9 @@ func (d *run) watch(ctx context.Context) error {
 	last := d.before
 	var failed error
 	every(ctx, watchEvery, func(ctx context.Context) {
+		before := time.Now()
 		desired, ids, err := d.cloud.group(ctx, d.cloud.onDemand)
+		d.lag.note(time.Since(before))
 		if err != nil {
 			if failed == nil && ctx.Err() == nil {
 				failed = err

@@ -31,8 +31,9 @@ type Report struct {
 	Scale int `json:"scale"`
 	// Settings are the times of the drill.
 	Settings Settings `json:"settings"`
-	// Lag is how late the machine let a program go on, at worst, from the notice
-	// on. Where that is much, times say little.
+	// Lag is how long, at worst, the machine took from the notice on for what
+	// takes next to no time: to wake a program, to start one, to answer a question
+	// about the group. Where that is much, times say little.
 	Lag float64 `json:"machine_lag"`
 	// Directory is where the agents' logs were left. Empty: nowhere.
 	Directory string `json:"directory,omitempty"`

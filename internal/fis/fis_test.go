@@ -67,7 +67,7 @@ func newService(t *testing.T) *httptest.Server {
 	rest := httputil.NewSingleHostReverseProxy(moto)
 	mux := http.NewServeMux()
 	mux.Handle("/", rest)
-	answer := func(w http.ResponseWriter, r *http.Request) {
+	answer := func(w http.ResponseWriter) {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprint(w, `{"experiment":{"id":"EXPTUCxxGZTJ3i7","state":{"status":"initiating","reason":"it was asked for"}}}`)
 	}
@@ -76,9 +76,9 @@ func newService(t *testing.T) *httptest.Server {
 		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || asked.ClientToken == "" || asked.ExperimentTemplateID == "" {
 			t.Errorf("the experiment is started with %+v (%v)", asked, err)
 		}
-		answer(w, r)
+		answer(w)
 	})
-	mux.HandleFunc("GET /experiments/EXPTUCxxGZTJ3i7", answer)
+	mux.HandleFunc("GET /experiments/EXPTUCxxGZTJ3i7", func(w http.ResponseWriter, _ *http.Request) { answer(w) })
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server

@@ -52,11 +52,11 @@ type options struct {
 
 func main() {
 	var o options
-	flag.IntVar(&o.interruptions, "interruptions", 200, "interruptions to measure")
+	flag.IntVar(&o.interruptions, "interruptions", 200, "interruptions to measure; 0 measures none")
 	flag.IntVar(&o.batch, "batch", 20, "interruptions in the same second")
 	flag.IntVar(&o.peerInterruptions, "peer-interruptions", 20, "interruptions of the shell loop")
 	flag.IntVar(&o.peerBatch, "peer-batch", 4, "of them in the same second")
-	flag.DurationVar(&o.idle, "idle", 10*time.Minute, "how long to watch without a notice")
+	flag.DurationVar(&o.idle, "idle", 10*time.Minute, "how long to watch without a notice; 0 does not")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -83,10 +83,15 @@ func bench(ctx context.Context, o options) (err error) {
 	if err := b.size(); err != nil {
 		return err
 	}
-	if err := b.compareIdle(ctx, o.idle); err != nil {
-		return err
+	if o.idle > 0 {
+		if err := b.compareIdle(ctx, o.idle); err != nil {
+			return err
+		}
 	}
-	return b.compareRescues(ctx, o)
+	if o.interruptions > 0 {
+		return b.compareRescues(ctx, o)
+	}
+	return nil
 }
 
 // runner knows where programs are.
@@ -95,13 +100,16 @@ type runner struct{ dir string }
 func (b *runner) path(name string) string { return filepath.Join(b.dir, name) }
 
 func (b *runner) build(ctx context.Context) error {
+	// The agent as `make build` builds it.
 	for _, args := range [][]string{
 		{"build", "-o", b.dir, "./cmd/tandem"},
 		{"build", "-trimpath", "-ldflags", "-s -w", "-o", b.dir, "./cmd/spotwatch"},
 		{"build", "-modfile=tools/go.mod", "-o", b.dir, "github.com/aws/amazon-ec2-metadata-mock/cmd/ec2-metadata-mock"},
 	} {
 		cmd := exec.CommandContext(ctx, "go", args...)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if args[len(args)-1] == "./cmd/spotwatch" {
+			cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		}
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
 		}
