@@ -33,7 +33,6 @@ func (c call) accepted() bool { return c.status < 300 }
 const (
 	executePolicy     = "ExecutePolicy"
 	deregisterTargets = "DeregisterTargets"
-	putMetricData     = "PutMetricData"
 )
 
 // fault is an answer that AWS gives instead of doing what is asked.
@@ -117,13 +116,6 @@ func (g *awsGate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f := g.fault.Load(); f != nil {
 		refuse(w, *f)
 		g.note(action, f.status)
-		return
-	}
-	if action == putMetricData {
-		// The stand-in does not speak the protocol that CloudWatch speaks now.
-		w.Header().Set("Content-Type", "application/cbor")
-		w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
-		_, _ = w.Write([]byte{0xa0}) // an empty map; an agent that is gone does not mind
 		return
 	}
 	if form.Get("PolicyName") == g.shared.policyARN {

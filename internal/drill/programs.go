@@ -4,7 +4,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tandem-iac/tandem/internal/check"
@@ -28,27 +30,32 @@ const (
 )
 
 // FindPrograms looks for the agent and the metadata service beside this
-// program, then on PATH. It is an InputError if one is missing.
+// program, then on PATH. The agent may have the name under which it is built for
+// instances. It is an InputError if one is missing.
 func FindPrograms(beside string) (Programs, error) {
 	var p Programs
 	var err error
-	if p.Spotwatch, err = find(agentProgram, beside); err != nil {
+	if p.Spotwatch, err = find(beside, strings.Join([]string{agentProgram, runtime.GOOS, runtime.GOARCH}, "-"), agentProgram); err != nil {
 		return Programs{}, err
 	}
-	p.MetadataMock, err = find(metadataProgram, beside)
+	p.MetadataMock, err = find(beside, metadataProgram)
 	return p, err
 }
 
-func find(name, beside string) (string, error) {
-	near := filepath.Join(filepath.Dir(beside), name)
-	if info, err := os.Stat(near); err == nil && info.Mode().IsRegular() {
-		return near, nil
+// find returns the path of a program by one of its names.
+func find(beside string, names ...string) (string, error) {
+	for _, name := range names {
+		near := filepath.Join(filepath.Dir(beside), name)
+		if info, err := os.Stat(near); err == nil && info.Mode().IsRegular() {
+			return near, nil
+		}
 	}
-	at, err := exec.LookPath(name)
-	if err != nil {
-		return "", check.InputErrorf("%s is neither beside %s nor on PATH: 'make drill' in a checkout builds all that a drill needs, and drills", name, beside)
+	for _, name := range names {
+		if at, err := exec.LookPath(name); err == nil {
+			return filepath.Abs(at)
+		}
 	}
-	return filepath.Abs(at)
+	return "", check.InputErrorf("%s is neither beside %s nor on PATH: 'make drill' in a checkout builds all that a drill needs, and drills", names[len(names)-1], beside)
 }
 
 // newAgent returns the agent of a machine, with the settings that its user data
