@@ -142,10 +142,10 @@ func (b *runner) compareRescues(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	ours, err := b.rescues(ctx, server.URL, "spotwatch", o.interruptions, o.batch)
+	theirs, err := b.rescues(ctx, server.URL, "loop.sh", o.peerInterruptions, o.peerBatch)
 	if err == nil {
-		var theirs []float64
-		theirs, err = b.rescues(ctx, server.URL, "loop.sh", o.peerInterruptions, o.peerBatch)
+		var ours []float64
+		ours, err = b.rescues(ctx, server.URL, "spotwatch", o.interruptions, o.batch)
 		if err == nil {
 			fmt.Printf("rescue   spotwatch p50 %.2f s, p99 %.2f s (want at most %.1f) over %d ÷ shell loop p50 %.2f s, p99 %.2f s over %d = %.2f, %.2f\n",
 				at(ours, 50), at(ours, 99), (poll + slack).Seconds(), len(ours), at(theirs, 50), at(theirs, 99), len(theirs),
@@ -183,7 +183,8 @@ func (b *runner) rescues(ctx context.Context, endpoint, agent string, n, batch i
 			}
 			took = append(took, *i.Rescue)
 		}
-		fmt.Fprintf(os.Stderr, "%s: %d of %d interruptions, machine lag %.2f s\n", agent, len(took), n, report.Lag)
+		fmt.Fprintf(os.Stderr, "%s: %d of %d interruptions, so far p50 %.2f s, p99 %.2f s; machine lag %.2f s\n",
+			agent, len(took), n, at(took, 50), at(took, 99), report.Lag)
 	}
 	return took, nil
 }
