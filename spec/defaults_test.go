@@ -107,6 +107,7 @@ const everythingSet = `    load_balancer: {deletion_protection: false, access_lo
           warmup: 0s
           steps: [{from: 50, to: 60, add: 1}, {from: 60, add: 2}]
 tags: {Owner: web}
+review: {disable: [{rule: access-logs-off, address: "*", reason: kept elsewhere}]}
 state: {s3: {bucket: example-terraform-state}}
 network:
   availability_zones: [ap-southeast-1a, ap-southeast-1b]

@@ -55,6 +55,8 @@ type Environment struct {
 	// Clusters are the web clusters by name; <environment>-<name> has 32
 	// characters at most. At least one. Required.
 	Clusters map[string]Cluster `yaml:"clusters" required:"true" keys:"name"`
+	// Review is what `tandem review` leaves out.
+	Review Review `yaml:"review,omitempty"`
 }
 
 // State is where Terraform keeps its state: a directory or an S3 bucket.
@@ -156,6 +158,7 @@ func (e Environment) validate(faults *relations) {
 	e.State.validate(faults, e.Delivery)
 	e.Network.validate(faults, e.Region)
 	e.Delivery.validate(faults)
+	e.Review.validate(faults)
 	validateTags(faults, e.Tags)
 	for _, name := range sortedKeys(e.Clusters) {
 		e.Clusters[name].validate(faults, clusterContext{

@@ -25,6 +25,7 @@ func (f format) matches(s string) bool {
 // (https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html).
 var formats = map[string]format{
 	"account":       {pattern: regexp.MustCompile(`^[0-9]{12}$`), want: "an account id of twelve digits"},
+	"address":       {pattern: regexp.MustCompile(`^[A-Za-z_*][^\x00-\x20]{0,999}$`), want: "a resource address, with * for any text, such as module.web.aws_lb.*"},
 	"ami":           {pattern: regexp.MustCompile(`^ami-[0-9a-f]{8,17}$`), want: "an image id such as ami-0123456789abcdef0"},
 	"ami_name":      {pattern: regexp.MustCompile(`^[A-Za-z0-9()\[\] ./'@_*?-]{3,128}$`), want: "an image name of letters, digits and ()[] ./-'@_, with * and ? as wildcards"},
 	"ami_owner":     {pattern: regexp.MustCompile(`^(self|amazon|aws-marketplace|[0-9]{12})$`), want: "self, amazon, aws-marketplace or an account id"},
@@ -40,7 +41,9 @@ var formats = map[string]format{
 	"name":          {pattern: regexp.MustCompile(`^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`), want: "1 to 63 lower-case letters, digits and inner hyphens, a letter first"},
 	"path":          {pattern: regexp.MustCompile(`^/[A-Za-z0-9._~/?&=%+:@,-]{0,999}$`), want: "a path that begins with /"},
 	"preamble":      {pattern: regexp.MustCompile(`^[^\x00]*$`), want: "shell without NUL bytes and without TfToken[, which cdktf takes for its own", also: hasNoToken},
+	"reason":        {pattern: regexp.MustCompile(`^[^\x00-\x20][^\x00-\x1f]{2,499}$`), want: "a reason of 3 to 500 characters on one line"},
 	"region":        {pattern: regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]$`), want: "a region such as ap-southeast-1"},
+	"review_rule":   {pattern: regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`), want: "a rule of docs/rules.md such as imdsv1-allowed"},
 	"sha256":        {pattern: regexp.MustCompile(`^[0-9a-f]{64}$`), want: "64 lower-case hex digits"},
 	"ssl_policy":    {pattern: regexp.MustCompile(`^ELBSecurityPolicy-(TLS13-1-[23](-Res|-Ext[0-2])?(-FIPS)?(-PQ)?-20[0-9]{2}-[01][0-9]|FS-1-2(-Res)?-20[0-9]{2}-[01][0-9]|TLS-1-2-(2017-01|Ext-2018-06))$`), want: "a policy without TLS 1.0 and 1.1, such as ELBSecurityPolicy-TLS13-1-2-Res-2021-06"},
 	"ssm_parameter": {pattern: regexp.MustCompile(`^/[A-Za-z0-9_./-]{1,999}$`), want: "a parameter name that begins with /"},

@@ -6,6 +6,7 @@
 package inventory
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -78,6 +79,12 @@ func (s *Set) Of(types ...string) []*Resource {
 
 // Has says whether a resource is there at this time.
 func (s *Set) Has(r *Resource) bool { return s.byAddress[r.Address] != nil }
+
+// Types returns the types that there are, sorted.
+func (s *Set) Types() []string { return slices.Sorted(maps.Keys(s.byType)) }
+
+// At returns the resource at an address, or nil.
+func (s *Set) At(address string) *Resource { return s.byAddress[address] }
 
 // link is a question that Linked has answered.
 type link struct {

@@ -170,7 +170,7 @@ func hookOutlastsCooldown(s *Set, found Found) {
 		for _, group := range s.Linked(hook, "autoscaling_group_name", "aws_autoscaling_group") {
 			for _, policy := range s.Of("aws_autoscaling_policy") {
 				cooldown, known := policy.Number("cooldown", defaultCooldown)
-				if s.simple(policy) && s.direction(policy) < 0 && known && heartbeat >= cooldown && slices.Contains(s.groups(policy), group) {
+				if s.simple(policy) && Direction(policy) < 0 && known && heartbeat >= cooldown && slices.Contains(s.groups(policy), group) {
 					found(hook, "heartbeat_timeout is %g s, the cooldown of %s %g s", heartbeat, policy.Address, cooldown)
 				}
 			}

@@ -109,9 +109,9 @@ func (s *Set) groups(policy *Resource) []*Resource {
 	return s.Linked(policy, "autoscaling_group_name", "aws_autoscaling_group")
 }
 
-// direction is 1 for a policy that only adds, -1 for one that only removes,
+// Direction is 1 for a policy that only adds, -1 for one that only removes,
 // 0 where that cannot be told.
-func (s *Set) direction(policy *Resource) int {
+func Direction(policy *Resource) int {
 	if policy.Is("adjustment_type", "ExactCapacity") {
 		return 0
 	}
@@ -160,7 +160,7 @@ func (s *Set) triggers() []trigger {
 		for _, policy := range s.Linked(alarm, "alarm_actions", "aws_autoscaling_policy") {
 			for _, group := range s.groups(policy) {
 				metric := fmt.Sprint(alarm.Get("namespace"), " ", alarm.Get("metric_name"))
-				found = append(found, trigger{alarm, policy, group, s.direction(policy), threshold, metric})
+				found = append(found, trigger{alarm, policy, group, Direction(policy), threshold, metric})
 			}
 		}
 	}

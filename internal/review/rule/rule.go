@@ -74,12 +74,14 @@ type Finding struct {
 	Detail string
 	// Existing says that it was so before, too.
 	Existing bool
+	// order is the rule's place among all.
+	order int
 }
 
-// All returns every rule, by noun.
+// All returns every rule, in the order in which findings of one severity are told.
 func All() []Rule {
-	return slices.Concat(firewallRules(), instanceRules(), groupRules(), spotRules(), policyRules(), alarmRules(),
-		loadBalancerRules(), bucketRules(), accessRules(), lossRules())
+	return slices.Concat(lossRules(), firewallRules(), accessRules(), bucketRules(), instanceRules(),
+		groupRules(), spotRules(), alarmRules(), policyRules(), loadBalancerRules())
 }
 
 // IDs returns every rule's ID.
@@ -108,7 +110,8 @@ func NewWorld(p *plan.Plan, prices Prices) *World {
 // Check tries all rules and returns what it finds, the worst first, and notes
 // on what it could not judge.
 func (w *World) Check() (findings []Finding, notes []string) {
-	for _, rule := range All() {
+	for order, rule := range All() {
+		first := len(findings)
 		if rule.state != nil {
 			findings = append(findings, w.states(rule)...)
 		}
@@ -117,9 +120,12 @@ func (w *World) Check() (findings []Finding, notes []string) {
 				findings = append(findings, Finding{Rule: rule, Address: r.Address, Detail: fmt.Sprintf(format, args...)})
 			})
 		}
+		for i := range findings[first:] {
+			findings[first+i].order = order
+		}
 	}
 	slices.SortStableFunc(findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(b.Rule.Severity, a.Rule.Severity), cmp.Compare(a.Rule.ID, b.Rule.ID), cmp.Compare(a.Address, b.Address))
+		return cmp.Or(cmp.Compare(b.Rule.Severity, a.Rule.Severity), cmp.Compare(a.order, b.order), cmp.Compare(a.Address, b.Address), cmp.Compare(a.Detail, b.Detail))
 	})
 	findings = slices.CompactFunc(findings, func(a, b Finding) bool {
 		return a.Rule.ID == b.Rule.ID && a.Address == b.Address && a.Detail == b.Detail

@@ -1,0 +1,250 @@
+package review
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/tandem-iac/tandem/internal/review/diff"
+	"github.com/tandem-iac/tandem/internal/review/inventory"
+	"github.com/tandem-iac/tandem/internal/review/plan"
+	"github.com/tandem-iac/tandem/internal/review/rule"
+)
+
+// effect is what comes of a change.
+type effect struct {
+	text     string
+	severity rule.Severity
+}
+
+// gone says what the end of a resource means, by type: %s is "replaced" or
+// "destroyed".
+var gone = map[string]string{
+	"aws_lb":                              "Its DNS name goes, and all connections drop.",
+	"aws_lb_target_group":                 "All targets deregister first: nobody answers until others are registered and healthy.",
+	"aws_lb_listener":                     "Its port refuses connections from then on.",
+	"aws_autoscaling_group":               "All its instances are terminated.",
+	"aws_nat_gateway":                     "Private subnets have no way out meanwhile, and leave from another address afterwards: allow lists elsewhere have to change.",
+	"aws_eip":                             "The address goes back to AWS: allow lists that name it have to change.",
+	"aws_vpc":                             "Everything in the network has to go with it.",
+	"aws_subnet":                          "Everything in the subnet has to go with it.",
+	"aws_s3_bucket":                       "A bucket that is not empty fails the apply, unless force_destroy empties it first.",
+	"aws_launch_template":                 "Groups that still name it cannot start instances.",
+	"aws_cloudwatch_metric_alarm":         "What it started is started by nobody.",
+	"aws_autoscaling_policy":              "Alarms and agents that name it do nothing.",
+	"aws_security_group":                  "It cannot go while anything uses it: the apply waits, and then fails.",
+	"aws_vpc_security_group_ingress_rule": "What it let in is let in no longer.",
+	"aws_s3_bucket_public_access_block":   "Policies and ACLs can make the bucket public again.",
+	"aws_iam_role":                        "What runs with it loses its permissions at once.",
+	"aws_iam_role_policy":                 "What runs with the role loses these permissions at once.",
+	"aws_iam_role_policy_attachment":      "What runs with the role loses these permissions at once.",
+	"aws_db_instance":                     "The database is gone; a final snapshot is taken only if one is asked for.",
+}
+
+// replacedInstead is said instead where a new one takes its place.
+var replacedInstead = map[string]string{
+	"aws_lb":                              "Its DNS name changes, and all connections drop: whatever points at the old name has to be changed.",
+	"aws_lb_listener":                     "Its port refuses connections until the new listener is there.",
+	"aws_autoscaling_group":               "All its instances are terminated, and new ones start from nothing.",
+	"aws_eip":                             "Its address changes: allow lists that name it have to change.",
+	"aws_launch_template":                 "Groups start their next instances from the new one.",
+	"aws_cloudwatch_metric_alarm":         "It begins without data, and fires again when it has enough.",
+	"aws_autoscaling_policy":              "It gets another ARN: alarms and agents have to name the new one.",
+	"aws_vpc_security_group_ingress_rule": "Traffic that both rules let in is refused for a moment, between the old rule and the new one.",
+	"aws_iam_role_policy":                 "For a moment what runs with the role lacks these permissions.",
+	"aws_db_instance":                     "A new, empty database takes its place.",
+}
+
+// effects says what comes of a change.
+func effects(world *rule.World, c *plan.Change, action Action, d diff.Diff) (list []effect) {
+	switch action {
+	case Destroyed, Replaced:
+		text := gone[c.Type]
+		if action == Replaced {
+			if instead := replacedInstead[c.Type]; instead != "" {
+				text = instead
+			}
+			if c.Type == "aws_lb_target_group" && c.Actions.CreateBeforeDestroy() {
+				text = "Targets move to the new group: it answers once they are registered and healthy there."
+			}
+		}
+		if text != "" {
+			list = append(list, effect{text, rule.Look})
+		}
+	case Forgotten:
+		list = append(list, effect{"Terraform forgets it; at AWS it stays as it is.", rule.Look})
+	}
+	if c.Before == nil || c.After == nil || action == Replaced {
+		return list
+	}
+	find := effectsOf[c.Type]
+	if find == nil {
+		return list
+	}
+	r := &change{world: world, Change: c, attributes: map[string]diff.Attribute{}}
+	for _, a := range d.Changed {
+		r.attributes[a.Path] = a
+	}
+	find(r)
+	return append(list, r.effects...)
+}
+
+// change is an update in place whose effects are looked for.
+type change struct {
+	*plan.Change
+	world      *rule.World
+	attributes map[string]diff.Attribute
+	effects    []effect
+}
+
+func (c *change) says(s rule.Severity, format string, args ...any) {
+	c.effects = append(c.effects, effect{fmt.Sprintf(format, args...), s})
+}
+
+// numbers are an attribute's values before and after, if it changes and both are known.
+func (c *change) numbers(path string) (before, after float64, ok bool) {
+	a, changed := c.attributes[path]
+	if !changed {
+		return 0, 0, false
+	}
+	before, ok = inventory.ToNumber(a.Before)
+	after, also := inventory.ToNumber(a.After)
+	return before, after, ok && also
+}
+
+// changes says whether an attribute or anything below it changes.
+func (c *change) changes(path string) bool {
+	for name := range c.attributes {
+		if name == path || strings.HasPrefix(name, path+".") || strings.HasPrefix(name, path+"[") {
+			return true
+		}
+	}
+	return false
+}
+
+var effectsOf = map[string]func(*change){
+	"aws_launch_template":         (*change).template,
+	"aws_autoscaling_group":       (*change).group,
+	"aws_cloudwatch_metric_alarm": (*change).alarm,
+	"aws_lb_target_group":         (*change).targets,
+	"aws_lb_listener":             (*change).listener,
+	"aws_security_group":          (*change).firewall,
+	"aws_iam_role_policy":         (*change).permissions,
+	"aws_iam_policy":              (*change).permissions,
+	"aws_instance":                (*change).instance,
+}
+
+// template says when machines get a new version, which is what everybody gets wrong.
+func (c *change) template() {
+	when := "Machines get it at their next launch or instance refresh, not now."
+	for _, group := range c.world.After.Of("aws_autoscaling_group") {
+		for _, template := range c.world.After.Templates(group) {
+			if template.Address == c.Address && group.Get("instance_refresh") != nil {
+				when = fmt.Sprintf("An instance refresh of %s replaces its machines now, batch by batch.", group.Address)
+			}
+		}
+	}
+	severity := rule.Safe
+	for _, what := range []struct{ path, text string }{
+		{"image_id", "another image"}, {"instance_type", "another instance type"}, {"user_data", "another boot script"},
+	} {
+		if c.changes(what.path) {
+			severity = rule.Look
+			c.says(rule.Look, "Machines start from %s, which no plan can try.", what.text)
+		}
+	}
+	c.says(severity, "A new version of the launch template. %s", when)
+}
+
+func (c *change) group() {
+	if before, after, ok := c.numbers("max_size"); ok {
+		if after > before {
+			c.says(rule.Safe, "It may grow to %g instances instead of %g; that is also what it may cost.", after, before)
+		} else {
+			c.says(rule.Look, "It may grow to %g instances instead of %g: less room for a peak.", after, before)
+		}
+	}
+	if before, after, ok := c.numbers("min_size"); ok {
+		now, known := inventory.ToNumber(c.Before["desired_capacity"])
+		switch {
+		case after > before && known && after > now:
+			c.says(rule.Look, "%g instances start at once: the group has %g, and %g is the least from now on.", after-now, now, after)
+		case after < before:
+			c.says(rule.Look, "It may shrink to %g instances instead of %g.", after, before)
+		}
+	}
+	if c.changes("vpc_zone_identifier") || c.changes("availability_zones") {
+		c.says(rule.Look, "Instances outside the new subnets are replaced, as zones are balanced anew.")
+	}
+	if c.changes("target_group_arns") {
+		c.says(rule.Look, "Instances leave target groups that are no longer named, and requests to them drain.")
+	}
+	if before, after, ok := c.numbers("health_check_grace_period"); ok && after < before {
+		c.says(rule.Look, "New instances have %g s instead of %g to become healthy, or are replaced.", after, before)
+	}
+}
+
+func (c *change) alarm() {
+	before, after, ok := c.numbers("threshold")
+	if !ok {
+		return
+	}
+	does := "It fires"
+	for _, policy := range c.world.After.Linked(c.resource(), "alarm_actions", "aws_autoscaling_policy") {
+		does = map[int]string{1: "It scales out", -1: "It scales in"}[rule.Direction(policy)]
+		if does == "" {
+			does = "It scales"
+		}
+	}
+	operator, _ := c.After["comparison_operator"].(string)
+	sooner := after < before
+	if strings.HasPrefix(operator, "Less") {
+		sooner = !sooner
+	}
+	when := "later"
+	if sooner {
+		when = "earlier"
+	}
+	c.says(rule.Safe, "%s at %s instead of %s: %s.", does, number(after), number(before), when)
+}
+
+func (c *change) resource() *inventory.Resource { return c.world.After.At(c.Address) }
+
+func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+
+func (c *change) targets() {
+	if before, after, ok := c.numbers("deregistration_delay"); ok {
+		c.says(rule.Safe, "An instance that leaves goes on serving for %g s instead of %g.", after, before)
+	}
+	if c.changes("health_check") {
+		c.says(rule.Look, "Running instances that fail the new health check are taken out, and replaced by their group.")
+	}
+}
+
+func (c *change) listener() {
+	if c.changes("ssl_policy") {
+		c.says(rule.Look, "Clients that cannot speak the new policy's protocols are refused at once.")
+	}
+	if c.changes("certificate_arn") {
+		c.says(rule.Look, "Another certificate is served at once.")
+	}
+	if c.changes("default_action") {
+		c.says(rule.Look, "Requests that no rule takes are answered differently at once.")
+	}
+}
+
+func (c *change) firewall() {
+	if c.changes("ingress") || c.changes("egress") {
+		c.says(rule.Look, "What may be reached changes at once, for connections that are open too.")
+	}
+}
+
+func (c *change) permissions() {
+	c.says(rule.Look, "Permissions change at once, for what runs already too.")
+}
+
+func (c *change) instance() {
+	if c.changes("instance_type") || c.changes("user_data") {
+		c.says(rule.Look, "The instance is stopped and started for it.")
+	}
+}

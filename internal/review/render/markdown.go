@@ -1,0 +1,299 @@
+package render
+
+import (
+	"fmt"
+	"html"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/tandem-iac/tandem/internal/review"
+	"github.com/tandem-iac/tandem/internal/review/rule"
+)
+
+const (
+	// Marker begins every comment, so that the next push finds and replaces it.
+	Marker = "<!-- tandem review -->"
+	// MaxComment is what GitHub takes: 65,536 characters. It is counted in
+	// bytes here, of which there are at least as many.
+	MaxComment = 65536
+	// closing is room for what ends a comment.
+	closing = 600
+)
+
+var lights = map[rule.Severity]string{rule.Safe: "🟢", rule.Look: "🟡", rule.Dangerous: "🔴"}
+
+// Markdown writes the review as a comment of at most MaxComment bytes. What
+// does not fit is left out by importance, and the comment says so.
+func Markdown(w io.Writer, r review.Report) error {
+	m := &markdown{}
+	m.line("%s", Marker)
+	m.line("## %s %s: %s\n", lights[r.Severity], words[r.Severity], plain(r.Headline))
+	stacks := slices.Clone(r.Stacks)
+	slices.SortStableFunc(stacks, func(a, b review.Stack) int { return int(b.Severity - a.Severity) })
+	left := 0
+	for i, s := range stacks {
+		// What one stack does not need is left for those after it.
+		m.limit = m.Len() + (MaxComment-closing-m.Len())/(len(stacks)-i)
+		if m.limit-m.Len() < 1500 {
+			left = len(stacks) - i
+			break
+		}
+		if len(stacks) > 1 {
+			m.line("## %s %s\n\n%s: %s\n", lights[s.Severity], code(s.Name), words[s.Severity], plain(s.Headline))
+		}
+		m.stack(s)
+	}
+	if left > 0 {
+		m.line("%s not shown: a comment takes %d characters. The whole review: `tandem review --format text`.", count(left, "more stack"), MaxComment)
+	}
+	_, err := io.WriteString(w, m.String())
+	return err
+}
+
+// markdown is a comment that is being written.
+type markdown struct {
+	strings.Builder
+	// limit is the length that the present stack may grow to.
+	limit int
+}
+
+func (m *markdown) line(format string, args ...any) { fmt.Fprintf(m, format+"\n", args...) }
+
+// list writes items in their order until they have taken a share of the room
+// that is left, and then says how many are missing.
+func (m *markdown) list(items []string, share float64, noun string) {
+	room := int(float64(m.limit-m.Len()) * share)
+	end := m.Len() + room
+	for i, item := range items {
+		if m.Len()+len(item)+200 > end {
+			m.line("\n*%s not shown: a comment takes %d characters.*", count(len(items)-i, "more "+noun), MaxComment)
+			return
+		}
+		m.WriteString(item)
+	}
+}
+
+func (m *markdown) stack(s review.Stack) {
+	m.line("%s\n", plain(s.Counts.String()+"."))
+	for _, note := range append([]string{kindNote(s)}, s.Notes...) {
+		if note != "" {
+			m.line("> %s\n", plain(note))
+		}
+	}
+	m.findings(s.Findings)
+	m.changes(s.Changes)
+	m.cost(s.Cost)
+	m.behaviour(s.Behaviour)
+	m.folded(s)
+}
+
+// findings are a table for the eye, and the reasons behind it.
+func (m *markdown) findings(list []review.Finding) {
+	if len(list) == 0 {
+		return
+	}
+	m.line("| | risk | where |\n|---|---|---|")
+	var rows []string
+	for _, f := range list {
+		rows = append(rows, fmt.Sprintf("| %s | **%s**: %s | %s |\n", lights[f.Severity], cell(plain(f.Title)), cell(plain(f.Detail)), cell(code(f.Address))))
+	}
+	m.list(rows, 0.3, "finding")
+	m.line("")
+	var reasons []string
+	told := map[string]bool{}
+	for _, f := range list {
+		if !told[f.Rule] {
+			told[f.Rule] = true
+			reasons = append(reasons, fmt.Sprintf("- **%s** (%s). %s *Fix:* %s\n", plain(f.Title), code(f.Rule), plain(f.Why), plain(f.Fix)))
+		}
+	}
+	m.details("Why, and what to do about it", reasons, 0.25, "rule")
+}
+
+// details folds a list under a summary, which is HTML.
+func (m *markdown) details(summary string, items []string, share float64, noun string) {
+	if len(items) == 0 {
+		return
+	}
+	m.line("<details><summary>%s</summary>\n", summary)
+	m.list(items, share, noun)
+	m.line("\n</details>\n")
+}
+
+// changes takes as many as fit, the most important first, and groups those.
+func (m *markdown) changes(all []review.Change) {
+	if len(all) == 0 {
+		return
+	}
+	m.line("### What changes\n")
+	room := int(float64(m.limit-m.Len()) * 0.6)
+	fit := 0
+	for ; fit < len(all); fit++ {
+		if room -= len(change(all[fit])) + 30; room < 0 {
+			break
+		}
+	}
+	order, by := grouped(all[:fit])
+	for _, group := range order {
+		m.line("**%s**\n", upperFirst(string(group)))
+		for _, c := range by[group] {
+			m.WriteString(change(c))
+		}
+		m.line("")
+	}
+	if fit < len(all) {
+		m.line("*%s not shown, the least important: a comment takes %d characters.*\n", count(len(all)-fit, "more change"), MaxComment)
+	}
+}
+
+// maxAttributes is how many attributes of one resource are shown.
+const maxAttributes = 12
+
+func change(c review.Change) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "- **%s** %s", c.Action, code(c.Address))
+	if c.Previous != "" {
+		fmt.Fprintf(&b, ", moved from %s", code(c.Previous))
+	}
+	if c.Summary != "" {
+		fmt.Fprintf(&b, ": %s", code(c.Summary))
+	}
+	b.WriteString("\n")
+	for i, a := range c.Attributes {
+		if i == maxAttributes {
+			fmt.Fprintf(&b, "  - %s\n", count(len(c.Attributes)-i, "more attribute"))
+			break
+		}
+		fmt.Fprintf(&b, "  - %s\n", attribute(a))
+	}
+	for _, text := range c.Consequences {
+		fmt.Fprintf(&b, "  - ➜ %s\n", plain(text))
+	}
+	return b.String()
+}
+
+func attribute(a review.Attribute) string {
+	forces := ""
+	if a.Forces {
+		forces = ", which forces the replacement"
+	}
+	if a.Summary != "" {
+		return fmt.Sprintf("%s: %s%s", code(a.Path), code(a.Summary), forces)
+	}
+	return fmt.Sprintf("%s: %s → %s%s", code(a.Path), value(a.Before), value(a.After), forces)
+}
+
+// value sets words about a value apart from values.
+func value(text string) string {
+	switch text {
+	case "unset", "known after apply", "(sensitive)", "(sensitive, changed)", "(looks like a secret)":
+		return "*" + text + "*"
+	}
+	return code(text)
+}
+
+func (m *markdown) cost(c *review.Cost) {
+	if c == nil {
+		return
+	}
+	m.line("### Cost\n\n| | minimum | expected | maximum |\n|---|--:|--:|--:|")
+	for _, row := range moneyRows(c) {
+		m.line("| %s | %s | %s | %s |", row[0], row[1], row[2], row[3])
+	}
+	m.line("\n%s\n", plain(basis(c.After)))
+	var items []string
+	for _, i := range c.After.Items {
+		name := strings.TrimSpace(i.Lifecycle + " " + i.What)
+		items = append(items, fmt.Sprintf("| %s | %s | %s | %s | %s |\n", cell(code(i.Name)), cell(plain(name)), money(i.Month.Minimum), money(i.Month.Expected), money(i.Month.Maximum)))
+	}
+	if len(items) > 0 {
+		items[0] = "| item | what | minimum | expected | maximum |\n|---|---|--:|--:|--:|\n" + items[0]
+	}
+	m.details("By item", items, 0.3, "item")
+	var rest []string
+	for _, line := range unknowns(c.After) {
+		rest = append(rest, "- "+plain(line)+"\n")
+	}
+	m.details(fmt.Sprintf("Not in it: %s", count(len(rest), "unknown")), rest, 0.2, "unknown")
+}
+
+func (m *markdown) behaviour(b *review.Behaviour) {
+	if b == nil {
+		return
+	}
+	m.line("### Behaviour\n\n%s\n\n| | before | after |\n|---|--:|--:|", plain(b.Load))
+	for _, row := range b.Rows {
+		m.line("| %s | %s | %s |", cell(plain(row.Figure)), cell(plain(row.Before)), cell(plain(row.After)))
+	}
+	m.line("")
+}
+
+// folded is what a reader may want to look up.
+func (m *markdown) folded(s review.Stack) {
+	if lines := quiet(s); len(lines) > 0 {
+		var items []string
+		for _, text := range lines {
+			items = append(items, "- "+plain(text)+"\n")
+		}
+		for _, r := range s.Quiet.Restated {
+			var values []string
+			for _, a := range r.Attributes {
+				values = append(values, a.Path+" "+a.After)
+			}
+			items = append(items, fmt.Sprintf("  - %s: %s\n", code(r.Address), code(strings.Join(values, ", "))))
+		}
+		total := s.Quiet.Tags + s.Quiet.Computed + s.Quiet.Equivalent + len(s.Quiet.Restated)
+		m.details(fmt.Sprintf("Folded away: what only looks like a change, in %s", count(total, "resource")), items, 0.4, "line")
+	}
+	m.details(fmt.Sprintf("There already: %s", count(len(s.Existing), "finding")), found(s.Existing), 0.5, "finding")
+	m.details(fmt.Sprintf("Accepted: %s", count(len(s.Accepted), "finding")), found(s.Accepted), 0.6, "finding")
+	if len(s.Outputs) > 0 {
+		m.details(fmt.Sprintf("Outputs that change: %d", len(s.Outputs)), []string{code(strings.Join(s.Outputs, ", ")) + "\n"}, 0.8, "output")
+	}
+	if text := uncovered(s); text != "" {
+		m.line("%s\n", plain(text))
+	}
+}
+
+func found(list []review.Finding) (items []string) {
+	for _, f := range list {
+		reason := ""
+		if f.Reason != "" {
+			reason = " Accepted: " + plain(f.Reason)
+		}
+		items = append(items, fmt.Sprintf("- %s %s: %s, %s (%s).%s\n", lights[f.Severity], code(f.Address), plain(f.Title), plain(f.Detail), code(f.Rule), reason))
+	}
+	return items
+}
+
+// code is text in a code span, whatever it holds.
+func code(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' {
+			return ' '
+		}
+		return r
+	}, text)
+	fence := "`"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	if strings.HasPrefix(text, "`") || strings.HasSuffix(text, "`") || len(fence) > 1 {
+		text = " " + text + " "
+	}
+	return fence + text + fence
+}
+
+// cell lets text stand in a table.
+func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
+
+// special are characters that would mean something to GitHub: markup, mentions,
+// references and formulas.
+var special = strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "~", `\~`, "\n", " ", "\r", " ",
+	"@", "@&#8203;", "#", "&#35;", "$", "&#36;")
+
+// plain is text as it is.
+func plain(text string) string { return special.Replace(html.EscapeString(text)) }
+
+func upperFirst(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

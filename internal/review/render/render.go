@@ -1,0 +1,138 @@
+// Package render writes a review: as markdown for a pull request, as text for a
+// terminal, as JSON for programs and as SARIF for code scanning.
+package render
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/tandem-iac/tandem/internal/cost"
+	"github.com/tandem-iac/tandem/internal/review"
+	"github.com/tandem-iac/tandem/internal/review/rule"
+)
+
+// JSON writes the review with its schema version.
+func JSON(w io.Writer, r review.Report) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(r)
+}
+
+// words name a severity at the head of a review.
+var words = map[rule.Severity]string{rule.Safe: "Safe", rule.Look: "Look", rule.Dangerous: "Dangerous"}
+
+// grouped orders changes by group: those in which something is replaced or
+// destroyed first, and the rest as engineers think of them.
+func grouped(changes []review.Change) (order []review.Group, by map[review.Group][]review.Change) {
+	by = map[review.Group][]review.Change{}
+	ends := map[review.Group]int{}
+	for _, c := range changes {
+		by[c.Group] = append(by[c.Group], c)
+		if c.Action == review.Replaced || c.Action == review.Destroyed {
+			ends[c.Group] = -1
+		}
+	}
+	for _, g := range review.GroupOrder {
+		if len(by[g]) > 0 {
+			order = append(order, g)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b review.Group) int { return ends[a] - ends[b] })
+	return order, by
+}
+
+// quiet says in a sentence each what was folded away.
+func quiet(s review.Stack) (lines []string) {
+	q := s.Quiet
+	for _, part := range []struct {
+		n    int
+		text string
+	}{
+		{q.Equivalent, "written differently and means the same"},
+		{q.Tags, "changes its tags only"},
+		{q.Computed, "changes computed values only"},
+	} {
+		if part.n > 0 {
+			lines = append(lines, fmt.Sprintf("%s: %s.", count(part.n, "resource"), part.text))
+		}
+	}
+	if n := len(q.Restated); n > 0 {
+		lines = append(lines, fmt.Sprintf("%s: written again with what it should have already, as the state lacks what no such resource can be without.", count(n, "resource")))
+	}
+	return lines
+}
+
+// uncovered says which types no rule knows.
+func uncovered(s review.Stack) string {
+	const shown = 8
+	total, names := 0, []string{}
+	for i, t := range s.Uncovered {
+		total += t.Count
+		if i < shown {
+			names = append(names, fmt.Sprintf("%s (%d)", t.Type, t.Count))
+		}
+	}
+	if total == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("%s of types without rules: %s", count(total, "resource"), strings.Join(names, ", "))
+	if more := len(s.Uncovered) - shown; more > 0 {
+		text += fmt.Sprintf(" and %s", count(more, "other type"))
+	}
+	return text + "."
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// money is an amount of a month with two decimals.
+func money(amount float64) string { return fmt.Sprintf("%.2f", amount) }
+
+// signed is money with its sign.
+func signed(amount float64) string {
+	if text := fmt.Sprintf("%+.2f", amount); text != "-0.00" {
+		return text
+	}
+	return "+0.00"
+}
+
+// moneyRows are the rows of a cost table.
+func moneyRows(c *review.Cost) [][4]string {
+	row := func(name string, r cost.Range, format func(float64) string) [4]string {
+		return [4]string{name, format(r.Minimum), format(r.Expected), format(r.Maximum)}
+	}
+	return [][4]string{row("before", c.Before.Total, money), row("after", c.After.Total, money), row("difference", c.Difference, signed)}
+}
+
+// basis says what an estimate rests on.
+func basis(e cost.Estimate) string {
+	return fmt.Sprintf("%s a month in %s, list prices of %s. Minimum: every group at its least; maximum: at its most, spot at the bid.", e.Currency, e.Region, e.PriceDate)
+}
+
+// unknowns are what an estimate leaves out.
+func unknowns(e cost.Estimate) (lines []string) {
+	for _, u := range e.Unknown {
+		line := u.What
+		if u.Name != "" {
+			line = u.Name + ": " + u.What
+		}
+		lines = append(lines, line+": "+u.Why)
+	}
+	return lines
+}
+
+// kindNote says what was reviewed where it was no plan.
+func kindNote(s review.Stack) string {
+	if s.Kind == "configuration" {
+		return "This compares configuration, not what exists: it was not planned. What is not known before then is shown as an expression."
+	}
+	return ""
+}
