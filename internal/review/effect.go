@@ -21,7 +21,7 @@ type effect struct {
 // "destroyed".
 var gone = map[string]string{
 	"aws_lb":                              "Its DNS name goes, and all connections drop.",
-	"aws_lb_target_group":                 "All targets deregister first: nobody answers until others are registered and healthy.",
+	"aws_lb_target_group":                 "All its targets deregister, and nobody answers for it.",
 	"aws_lb_listener":                     "Its port refuses connections from then on.",
 	"aws_autoscaling_group":               "All its instances are terminated.",
 	"aws_nat_gateway":                     "Private subnets have no way out meanwhile, and leave from another address afterwards: allow lists elsewhere have to change.",
@@ -44,6 +44,7 @@ var gone = map[string]string{
 // replacedInstead is said instead where a new one takes its place.
 var replacedInstead = map[string]string{
 	"aws_lb":                              "Its DNS name changes, and all connections drop: whatever points at the old name has to be changed.",
+	"aws_lb_target_group":                 "All targets deregister first: nobody answers until the new group's are registered and healthy.",
 	"aws_lb_listener":                     "Its port refuses connections until the new listener is there.",
 	"aws_autoscaling_group":               "All its instances are terminated, and new ones start from nothing.",
 	"aws_eip":                             "Its address changes: allow lists that name it have to change.",

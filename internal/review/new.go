@@ -18,10 +18,12 @@ import (
 type Config struct {
 	// Prices judge bids and make the estimate. Nil: neither is done.
 	Prices *price.Catalog
+	// OnDemand knows prices better than Prices, for bids alone. Nil: none.
+	OnDemand rule.Prices
 	// Region is that of the resources where the plan does not say.
 	Region string
 	// Accepted gives the reason why a finding is accepted, if it is. Nil: none is.
-	Accepted func(stack string, f Finding) (reason string, accepted bool)
+	Accepted func(f Finding) (reason string, accepted bool)
 }
 
 // New reviews plans.
@@ -36,19 +38,26 @@ func New(plans []*plan.Plan, cfg Config) Report {
 	return r
 }
 
+// onDemand is the price of an instance type, by whoever knows it best.
+func (cfg Config) onDemand(region, instanceType string) (usd float64, known bool) {
+	if cfg.OnDemand != nil {
+		usd, known = cfg.OnDemand(region, instanceType)
+	}
+	if !known && cfg.Prices != nil {
+		usd, known = cfg.Prices.OnDemand(region, instanceType)
+	}
+	return usd, known
+}
+
 func newStack(p *plan.Plan, cfg Config) Stack {
 	region := cmp.Or(p.Region, cfg.Region)
 	p.Region = region
-	var prices rule.Prices
-	if cfg.Prices != nil {
-		prices = cfg.Prices.OnDemand
-	}
 	s := Stack{
 		Name: p.Name, Kind: p.Kind, Outputs: append([]string{}, p.Outputs...), Notes: append([]string{}, p.Notes...),
 		Findings: []Finding{}, Existing: []Finding{}, Accepted: []Finding{}, Changes: []Change{}, Uncovered: []TypeCount{},
 		Quiet: Quiet{Restated: []Restated{}},
 	}
-	world := rule.NewWorld(p, prices)
+	world := rule.NewWorld(p, cfg.onDemand)
 	for _, c := range p.Changes {
 		s.addChange(world, c)
 	}
@@ -175,7 +184,7 @@ func (s *Stack) addFindings(world *rule.World, cfg Config) {
 		out := Finding{Rule: f.Rule.ID, Severity: f.Rule.Severity, Title: f.Rule.Title, Address: f.Address, Detail: f.Detail, Why: f.Rule.Why, Fix: f.Rule.Fix}
 		accepted := false
 		if cfg.Accepted != nil {
-			out.Reason, accepted = cfg.Accepted(s.Name, out)
+			out.Reason, accepted = cfg.Accepted(out)
 		}
 		switch {
 		case accepted:

@@ -2,11 +2,11 @@ package render
 
 import (
 	"fmt"
-	"html"
 	"io"
 	"slices"
 	"strings"
 
+	"github.com/tandem-iac/tandem/internal/cost"
 	"github.com/tandem-iac/tandem/internal/review"
 	"github.com/tandem-iac/tandem/internal/review/rule"
 )
@@ -75,7 +75,9 @@ func (m *markdown) list(items []string, share float64, noun string) {
 }
 
 func (m *markdown) stack(s review.Stack) {
-	m.line("%s\n", plain(s.Counts.String()+"."))
+	if text := gist(s); text != "" {
+		m.line("%s\n", plain(text))
+	}
 	for _, note := range append([]string{kindNote(s)}, s.Notes...) {
 		if note != "" {
 			m.line("> %s\n", plain(note))
@@ -197,9 +199,14 @@ func (m *markdown) cost(c *review.Cost) {
 	if c == nil {
 		return
 	}
-	m.line("### Cost\n\n| | minimum | expected | maximum |\n|---|--:|--:|--:|")
-	for _, row := range moneyRows(c) {
-		m.line("| %s | %s | %s | %s |", row[0], row[1], row[2], row[3])
+	m.line("### Cost\n")
+	if c.Difference == (cost.Range{}) {
+		m.line("%s", plain(sameCost(c)))
+	} else {
+		m.line("| | minimum | expected | maximum |\n|---|--:|--:|--:|")
+		for _, row := range moneyRows(c) {
+			m.line("| %s | %s | %s | %s |", row[0], row[1], row[2], row[3])
+		}
 	}
 	m.line("\n%s\n", plain(basis(c.After)))
 	var items []string
@@ -237,11 +244,7 @@ func (m *markdown) folded(s review.Stack) {
 			items = append(items, "- "+plain(text)+"\n")
 		}
 		for _, r := range s.Quiet.Restated {
-			var values []string
-			for _, a := range r.Attributes {
-				values = append(values, a.Path+" "+a.After)
-			}
-			items = append(items, fmt.Sprintf("  - %s: %s\n", code(r.Address), code(strings.Join(values, ", "))))
+			items = append(items, fmt.Sprintf("  - %s: %s\n", code(r.Address), code(restated(r))))
 		}
 		total := s.Quiet.Tags + s.Quiet.Computed + s.Quiet.Equivalent + len(s.Quiet.Restated)
 		m.details(fmt.Sprintf("Folded away: what only looks like a change, in %s", count(total, "resource")), items, 0.4, "line")
@@ -290,10 +293,8 @@ func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
 
 // special are characters that would mean something to GitHub: markup, mentions,
 // references and formulas.
-var special = strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "~", `\~`, "\n", " ", "\r", " ",
+var special = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "~", `\~`, "\n", " ", "\r", " ",
 	"@", "@&#8203;", "#", "&#35;", "$", "&#36;")
 
 // plain is text as it is.
-func plain(text string) string { return special.Replace(html.EscapeString(text)) }
-
-func upperFirst(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+func plain(text string) string { return special.Replace(text) }

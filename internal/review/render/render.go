@@ -61,7 +61,7 @@ func quiet(s review.Stack) (lines []string) {
 		}
 	}
 	if n := len(q.Restated); n > 0 {
-		lines = append(lines, fmt.Sprintf("%s: written again with what it should have already, as the state lacks what no such resource can be without.", count(n, "resource")))
+		lines = append(lines, fmt.Sprintf("%s: written again in full, because the state lacks what no such resource can be without. Whether a value is new cannot be told; these are set:", count(n, "resource")))
 	}
 	return lines
 }
@@ -136,3 +136,38 @@ func kindNote(s review.Stack) string {
 	}
 	return ""
 }
+
+// restated are the values that a resource is written with again, by the last
+// part of their names.
+func restated(r review.Restated) string {
+	var values []string
+	for _, a := range r.Attributes {
+		name := a.Path[strings.LastIndexByte(a.Path, '.')+1:]
+		values = append(values, name+" "+a.After)
+	}
+	return strings.Join(values, ", ")
+}
+
+// gist is what a plan does and costs in one line. Empty: nothing.
+func gist(s review.Stack) string {
+	var parts []string
+	if s.Counts != (review.Counts{}) {
+		parts = append(parts, s.Counts.String())
+	}
+	if s.Cost != nil && s.Cost.Difference != (cost.Range{}) {
+		d := s.Cost.Difference
+		parts = append(parts, fmt.Sprintf("%s to %s %s a month", signed(min(d.Minimum, d.Maximum)), signed(max(d.Minimum, d.Maximum)), s.Cost.After.Currency))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return upperFirst(strings.Join(parts, "; ")) + "."
+}
+
+// sameCost says that a plan does not change what a month costs.
+func sameCost(c *review.Cost) string {
+	t := c.After.Total
+	return fmt.Sprintf("As before: %s to %s, expected %s.", money(t.Minimum), money(t.Maximum), money(t.Expected))
+}
+
+func upperFirst(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"github.com/tandem-iac/tandem/internal/cost"
 	"github.com/tandem-iac/tandem/internal/review"
 	"github.com/tandem-iac/tandem/internal/review/rule"
 )
@@ -73,7 +74,9 @@ func (p *printer) heading(format string, args ...any) {
 }
 
 func (p *printer) stack(s review.Stack) {
-	p.say(0, "%s.", s.Counts)
+	if text := gist(s); text != "" {
+		p.say(0, "%s", text)
+	}
 	for _, note := range append([]string{kindNote(s)}, s.Notes...) {
 		if note != "" {
 			p.say(0, "%s", note)
@@ -147,6 +150,20 @@ func (p *printer) cost(c *review.Cost) {
 	}
 	p.heading("Cost")
 	p.say(2, "%s", basis(c.After))
+	if c.Difference == (cost.Range{}) {
+		p.say(2, "%s", sameCost(c))
+	} else {
+		p.moneyTable(c)
+	}
+	for _, item := range c.After.Items {
+		p.say(4, "%s: %s", strings.TrimSpace(item.Name+" "+item.Lifecycle+" "+item.What), money(item.Month.Minimum)+" to "+money(item.Month.Maximum)+", expected "+money(item.Month.Expected))
+	}
+	for _, line := range unknowns(c.After) {
+		p.say(4, "not in it: %s", line)
+	}
+}
+
+func (p *printer) moneyTable(c *review.Cost) {
 	const narrow = 60
 	for i, row := range moneyRows(c) {
 		if p.terminal.Width > 0 && p.terminal.Width < narrow {
@@ -157,12 +174,6 @@ func (p *printer) cost(c *review.Cost) {
 			p.say(2, "%-12s%12s%12s%12s", "", "minimum", "expected", "maximum")
 		}
 		p.say(2, "%-12s%12s%12s%12s", row[0], row[1], row[2], row[3])
-	}
-	for _, item := range c.After.Items {
-		p.say(4, "%s: %s", strings.TrimSpace(item.Name+" "+item.Lifecycle+" "+item.What), money(item.Month.Minimum)+" to "+money(item.Month.Maximum)+", expected "+money(item.Month.Expected))
-	}
-	for _, line := range unknowns(c.After) {
-		p.say(4, "not in it: %s", line)
 	}
 }
 
@@ -184,11 +195,7 @@ func (p *printer) folded(s review.Stack) {
 			p.say(2, "%s", line)
 		}
 		for _, r := range s.Quiet.Restated {
-			var values []string
-			for _, a := range r.Attributes {
-				values = append(values, a.Path+" "+a.After)
-			}
-			p.say(4, "%s: %s", r.Address, strings.Join(values, ", "))
+			p.say(4, "%s: %s", r.Address, restated(r))
 		}
 	}
 	if len(s.Existing) > 0 {

@@ -3,6 +3,7 @@ package rule
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/tandem-iac/tandem/internal/review/inventory"
 )
@@ -118,14 +119,18 @@ func bidNotAboveOnDemand(s *Set, found Found) {
 		if !ok || err != nil {
 			continue
 		}
+		var dear []string
 		for _, instanceType := range s.InstanceTypes(r) {
 			price, known := s.price(instanceType)
 			switch {
 			case !known:
 				s.note(fmt.Sprintf("No on-demand price of %s is known here: bids for it are not judged.", instanceType))
 			case !(bid > price):
-				found(r, "bids %s for %s, which costs %s on demand", text, instanceType, strconv.FormatFloat(price, 'f', -1, 64))
+				dear = append(dear, instanceType+" costs "+strconv.FormatFloat(price, 'f', -1, 64))
 			}
+		}
+		if len(dear) > 0 {
+			found(r, "bids %s, and on demand %s", text, strings.Join(dear, ", "))
 		}
 	}
 }

@@ -1,0 +1,283 @@
+package cli
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/tandem-iac/tandem/internal/price"
+	"github.com/tandem-iac/tandem/internal/review"
+	"github.com/tandem-iac/tandem/internal/review/plan"
+	"github.com/tandem-iac/tandem/internal/review/render"
+	"github.com/tandem-iac/tandem/internal/review/rule"
+	"github.com/tandem-iac/tandem/spec"
+)
+
+// reviewFlags are those of tandem review.
+type reviewFlags struct {
+	file, region, prices, format, output, failOn, baseline string
+	writeBaseline, synth                                   bool
+}
+
+func newReviewCommand(a *app) *cobra.Command {
+	var f reviewFlags
+	cmd := &cobra.Command{
+		Use:   "review PLAN.json...",
+		Short: "Say what Terraform plans really change, what they risk and what they cost",
+		Long: `Say what Terraform plans really change, what they risk and what they cost. A
+PLAN.json is what 'terraform show -json PLANFILE' prints, one a stack; - is
+standard input. A state is taken too: nothing changes, and its risks are told.
+
+Where nobody may plan, --synth compares two synthesized directories instead.
+
+docs/rules.md has the rules. tandem.yaml switches them off, with a reason, and
+says what its instance types cost; it is read if it is there.`,
+		Example: `  terraform show -json plan.out | tandem review -
+  tandem review --format markdown --output comment.md prod-network.json prod-obelix.json
+  tandem review --fail-on dangerous --baseline known.json plan.json
+  tandem review --synth base/cdktf.out cdktf.out`,
+		Args: func(_ *cobra.Command, args []string) error { return f.checkArgs(args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.review(cmd.Context(), f, args) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.format, "format", "text", "text, markdown, json or sarif")
+	flags.StringVarP(&f.output, "output", "o", "", "`file` to write instead of standard output")
+	flags.StringVar(&f.failOn, "fail-on", "", "exit with 1 from this `severity` on: look or dangerous")
+	flags.StringVar(&f.baseline, "baseline", "", "`file` of findings that are accepted")
+	flags.BoolVar(&f.writeBaseline, "write-baseline", false, "accept all findings: write them to the baseline")
+	flags.BoolVar(&f.synth, "synth", false, "compare two synthesized directories, BASE_DIR and HEAD_DIR, instead of reading plans")
+	flags.StringVarP(&f.file, "file", "f", "", "`file` with the description (default $TANDEM_SPEC or "+defaultFile+", if it is there)")
+	flags.StringVar(&f.region, "region", "", "AWS `region` where the plan does not say it (default the description's)")
+	flags.StringVar(&f.prices, "prices", "", "`file` of prices (default those built in)")
+	return cmd
+}
+
+// checkArgs refuses flags and arguments that cannot be meant.
+func (f reviewFlags) checkArgs(args []string) error {
+	if f.synth {
+		return exactly("BASE_DIR", "HEAD_DIR")(nil, args)
+	}
+	if err := atLeastOne("a PLAN.json")(nil, args); err != nil {
+		return err
+	}
+	if i := slices.Index(args, streamFile); i >= 0 && slices.Contains(args[i+1:], streamFile) {
+		return errors.New("- is named twice: standard input holds one plan")
+	}
+	return nil
+}
+
+// renderers write a review, by --format.
+var renderers = map[string]func(a *app, w io.Writer, r review.Report) error{
+	"text":     func(a *app, w io.Writer, r review.Report) error { return render.Text(w, r, a.terminal(w)) },
+	"markdown": func(_ *app, w io.Writer, r review.Report) error { return render.Markdown(w, r) },
+	"json":     func(_ *app, w io.Writer, r review.Report) error { return render.JSON(w, r) },
+	"sarif":    func(_ *app, w io.Writer, r review.Report) error { return render.SARIF(w, r) },
+}
+
+func (a *app) review(ctx context.Context, f reviewFlags, args []string) error {
+	threshold, err := f.check()
+	if err != nil {
+		return inputError{err: err, help: "tandem review"}
+	}
+	cfg, err := a.reviewConfig(ctx, f)
+	if err != nil {
+		return err
+	}
+	plans, err := a.plans(ctx, f, args)
+	if err != nil {
+		return err
+	}
+	report := review.New(plans, cfg)
+	if f.writeBaseline {
+		return f.saveBaseline(a.stdout, report)
+	}
+	if f.output == "" {
+		err = renderers[f.format](a, a.stdout, report)
+	} else {
+		var b bytes.Buffer
+		if err = renderers[f.format](a, &b, report); err == nil {
+			err = writeFile(f.output, b.Bytes())
+		}
+	}
+	if err == nil && threshold != rule.Safe && report.Severity >= threshold {
+		err = fmt.Errorf("the review says %s: %s", report.Severity, report.Headline)
+	}
+	return err
+}
+
+// check returns the severity to fail on; Safe: none.
+func (f reviewFlags) check() (threshold rule.Severity, err error) {
+	if renderers[f.format] == nil {
+		return 0, fmt.Errorf("--format is %q, want text, markdown, json or sarif", f.format)
+	}
+	if f.failOn != "" {
+		var ok bool
+		if threshold, ok = rule.ParseSeverity(f.failOn); !ok {
+			return 0, fmt.Errorf("--fail-on is %q, want look or dangerous", f.failOn)
+		}
+	}
+	if f.writeBaseline && f.baseline == "" {
+		return 0, errors.New("--write-baseline wants --baseline, the file to write")
+	}
+	return threshold, nil
+}
+
+// plans reads what there is to review.
+func (a *app) plans(ctx context.Context, f reviewFlags, args []string) ([]*plan.Plan, error) {
+	if f.synth {
+		return plan.Configuration(args[0], args[1])
+	}
+	var plans []*plan.Plan
+	for _, file := range args {
+		p, err := a.plan(ctx, file)
+		if err != nil {
+			return nil, err
+		}
+		plans = append(plans, p)
+	}
+	return plans, nil
+}
+
+// plan reads a file as it comes: a plan may be larger than one wants in memory.
+// It gives up when ctx ends, as standard input may never come to an end.
+func (a *app) plan(ctx context.Context, file string) (*plan.Plan, error) {
+	type result struct {
+		plan *plan.Plan
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		r.plan, r.err = a.readPlan(file)
+		done <- r
+	}()
+	select {
+	case r := <-done:
+		return r.plan, r.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%s: %w", displayName(file), context.Cause(ctx))
+	}
+}
+
+func (a *app) readPlan(file string) (p *plan.Plan, err error) {
+	if file == streamFile {
+		return plan.Read(displayName(file), a.stdin)
+	}
+	in, err := os.Open(file)
+	if err != nil {
+		return nil, inputError{err: fmt.Errorf("%s: %w", file, cause(err))}
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	if info, statErr := in.Stat(); statErr == nil && info.IsDir() {
+		return nil, inputError{err: fmt.Errorf("%s is a directory; want the output of terraform show -json PLANFILE, or --synth and two directories", file)}
+	}
+	return plan.Read(file, in)
+}
+
+// reviewConfig gathers prices, accepted findings and the description, which
+// need not be there unless somebody has named it.
+func (a *app) reviewConfig(ctx context.Context, f reviewFlags) (review.Config, error) {
+	cfg := review.Config{Region: f.region}
+	var err error
+	if f.prices == "" {
+		cfg.Prices, err = price.Default()
+	} else {
+		cfg.Prices, err = price.Load(f.prices)
+	}
+	if err != nil {
+		return review.Config{}, asInput(err)
+	}
+	var env spec.Environment
+	file := cmp.Or(f.file, fileArg(nil))
+	if _, missing := os.Stat(file); file != defaultFile || !errors.Is(missing, fs.ErrNotExist) {
+		if env, err = a.load(ctx, file); err != nil {
+			return review.Config{}, err
+		}
+		cfg.Region = cmp.Or(f.region, env.Region)
+		cfg.OnDemand = func(region, instanceType string) (float64, bool) {
+			usd, known := env.OnDemandPrices[instanceType]
+			return usd, known && region == env.Region
+		}
+	}
+	accepted, err := f.readBaseline()
+	if err != nil {
+		return review.Config{}, err
+	}
+	cfg.Accepted = func(finding review.Finding) (string, bool) {
+		for _, off := range env.Review.Disable {
+			if (review.Switched{Rule: off.Rule, Address: off.Address}).Accepts(finding) {
+				return off.Reason, true
+			}
+		}
+		return accepted.Accepts(finding)
+	}
+	return cfg, nil
+}
+
+// asInput makes a file that cannot be read the user's fault.
+func asInput(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return inputError{err: fmt.Errorf("%s: %w", at.Path, at.Err)}
+	}
+	return err
+}
+
+// readBaseline reads the accepted findings. One that is about to be written
+// need not be there.
+func (f reviewFlags) readBaseline() (review.Baseline, error) {
+	if f.baseline == "" {
+		return review.Baseline{}, nil
+	}
+	data, err := os.ReadFile(f.baseline)
+	if errors.Is(err, fs.ErrNotExist) && f.writeBaseline {
+		return review.Baseline{}, nil
+	}
+	if err != nil {
+		return review.Baseline{}, asInput(err)
+	}
+	return review.ReadBaseline(f.baseline, data)
+}
+
+func (f reviewFlags) saveBaseline(w io.Writer, r review.Report) error {
+	var b bytes.Buffer
+	baseline := review.NewBaseline(r)
+	if err := baseline.Write(&b); err != nil {
+		return err
+	}
+	if err := writeFile(f.baseline, b.Bytes()); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s: %d findings accepted\n", f.baseline, len(baseline.Accepted))
+	return nil
+}
+
+// terminal is what w shows text on: nothing is broken or coloured in a file or
+// a pipe, unless $COLUMNS gives a width.
+func (a *app) terminal(w io.Writer) render.Terminal {
+	var t render.Terminal
+	if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && columns > 0 {
+		t.Width = columns
+	}
+	out, ok := w.(*output)
+	if !ok {
+		return t
+	}
+	if f, ok := out.w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		t.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && t.Width == 0 {
+			t.Width = width
+		}
+	}
+	return t
+}
