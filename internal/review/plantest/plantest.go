@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -40,9 +41,12 @@ func Large(plan []byte, resources int) ([]byte, error) {
 	fmt.Fprintf(&out, `{"format_version":%s,"terraform_version":"1.11.4","planned_values":{"root_module":{"child_modules":[`, p.FormatVersion)
 	random := rand.New(rand.NewChaCha8([32]byte{1}))
 	perCopy := len(p.ResourceChanges)
+	found := ids.FindAllString(compact.String(), -1)
+	slices.Sort(found)
+	found = slices.Compact(found)
 	var changes, prior bytes.Buffer
 	for i := 0; i*perCopy < resources; i++ {
-		c := newCopy(i, random)
+		c := newCopy(i, random, found)
 		planned := p.PlannedValues.Root.Resources
 		c.write(&changes, i, p.ResourceChanges[:min(perCopy, resources-i*perCopy)])
 		if i > 0 {
@@ -71,31 +75,35 @@ type module struct {
 // instance is one copy of the plan's resources.
 type instance struct {
 	module   string
-	suffix   string
 	replacer *strings.Replacer
 }
 
 // ids are those that AWS gives: a kind and hexadecimal digits, of which the
-// last four number the copy.
-var ids = regexp.MustCompile(`\b((?:ami|eipalloc|eni|igw|lt|nat|rtb|sg|sgr|subnet|vpc|vpce)-[0-9a-f]{4,13})[0-9a-f]{4}\b`)
+// last four will number the copy.
+var ids = regexp.MustCompile(`\b(?:ami|eipalloc|eni|igw|lt|nat|rtb|sg|sgr|subnet|vpc|vpce)-[0-9a-f]{8,17}\b`)
 
-func newCopy(i int, random *rand.Rand) instance {
+func newCopy(i int, random *rand.Rand, found []string) instance {
 	script := make([]byte, 14<<10) // the largest user data has 16 KiB
 	for j := range script {
 		script[j] = "abcdefghijklmnopqrstuvwxyz \n"[random.IntN(28)]
 	}
 	module := fmt.Sprintf(`module.cell["%04d"]`, i)
 	quoted := strings.ReplaceAll(module, `"`, `\"`)
-	return instance{module: module, suffix: fmt.Sprintf("%04x", i), replacer: strings.NewReplacer(
-		`"address":"aws_`, `"module_address":"`+quoted+`","address":"`+quoted+`.aws_`,
-		`"IyEvYmluL2Jhc2gKZWNobyBoaQ=="`, `"`+base64.StdEncoding.EncodeToString(script)+`"`,
+	pairs := []string{
+		`"address":"aws_`, `"module_address":"` + quoted + `","address":"` + quoted + `.aws_`,
+		`"IyEvYmluL2Jhc2gKZWNobyBoaQ=="`, `"` + base64.StdEncoding.EncodeToString(script) + `"`,
 		`autoScalingGroupName/`, fmt.Sprintf(`autoScalingGroupName/%04d-`, i),
 		`"spot-2026`, fmt.Sprintf(`"%04d-spot-2026`, i),
 		`"on-demand-2026`, fmt.Sprintf(`"%04d-on-demand-2026`, i),
 		`loadbalancer/app/alb/`, fmt.Sprintf(`loadbalancer/app/alb-%04d/`, i),
 		`targetgroup/tg/`, fmt.Sprintf(`targetgroup/tg-%04d/`, i),
-		`"tags_all":{}`, fmt.Sprintf(`"tags_all":{"Owner":"platform","Service":"cell-%04d","CostCentre":"4711","Environment":"production","Description":%q}`, i, strings.Repeat("what this is for; ", 40)),
-	)}
+		`"tags_all":{}`, fmt.Sprintf(`"tags_all":{"Owner":"platform","Service":"cell-%04d","CostCentre":"4711","Environment":"production","Description":%q}`,
+			i, strings.Repeat("what this is for; ", 40)),
+	}
+	for _, id := range found {
+		pairs = append(pairs, id, fmt.Sprintf("%s%04x", id[:len(id)-4], i))
+	}
+	return instance{module, strings.NewReplacer(pairs...)}
 }
 
 // write appends the resources; after says how many there are already.
@@ -104,6 +112,6 @@ func (c instance) write(out *bytes.Buffer, after int, resources []json.RawMessag
 		if i > 0 || after > 0 {
 			out.WriteByte(',')
 		}
-		out.WriteString(ids.ReplaceAllString(c.replacer.Replace(string(resource)), "${1}"+c.suffix))
+		out.WriteString(c.replacer.Replace(string(resource)))
 	}
 }

@@ -31,24 +31,58 @@ func Markdown(w io.Writer, r review.Report) error {
 	m.line("## %s %s: %s\n", lights[r.Severity], words[r.Severity], plain(r.Headline))
 	stacks := slices.Clone(r.Stacks)
 	slices.SortStableFunc(stacks, func(a, b review.Stack) int { return int(b.Severity - a.Severity) })
-	left := 0
+	m.limit = MaxComment - closing
+	if len(stacks) > 1 {
+		m.overview(stacks)
+	}
+	sizes := make([]int, len(stacks))
 	for i, s := range stacks {
-		// What one stack does not need is left for those after it.
-		m.limit = m.Len() + (MaxComment-closing-m.Len())/(len(stacks)-i)
-		if m.limit-m.Len() < 1500 {
-			left = len(stacks) - i
+		alone := &markdown{limit: MaxComment - closing}
+		alone.titled(s, len(stacks) > 1)
+		sizes[i] = alone.Len()
+	}
+	for i, s := range stacks {
+		if m.limit = m.room(sizes[i+1:]); m.limit-m.Len() < leastStack {
+			m.line("*%s not shown: a comment takes %d characters.*", count(len(stacks)-i, "more stack"), MaxComment)
 			break
 		}
-		if len(stacks) > 1 {
-			m.line("## %s %s\n\n%s: %s\n", lights[s.Severity], code(s.Name), words[s.Severity], plain(s.Headline))
-		}
-		m.stack(s)
-	}
-	if left > 0 {
-		m.line("%s not shown: a comment takes %d characters. The whole review: `tandem review --format text`.", count(left, "more stack"), MaxComment)
+		m.titled(s, len(stacks) > 1)
 	}
 	_, err := io.WriteString(w, m.String())
 	return err
+}
+
+// leastStack is the room that a stack is shown in, if at all.
+const leastStack = 3000
+
+// room is the length up to which a stack may write, as others with these sizes
+// come after it: what they do not need of a fair share is left to it.
+func (m *markdown) room(after []int) int {
+	free := MaxComment - closing - m.Len()
+	fair := free / (len(after) + 1)
+	limit := free
+	for _, size := range after {
+		limit -= min(size, fair)
+	}
+	return m.Len() + min(max(limit, leastStack), free)
+}
+
+// overview has every stack in one line.
+func (m *markdown) overview(stacks []review.Stack) {
+	m.line("| | stack | why |\n|---|---|---|")
+	var rows []string
+	for _, s := range stacks {
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s: %s |\n", lights[s.Severity], cell(code(s.Name)), words[s.Severity], cell(plain(s.Headline))))
+	}
+	m.list(rows, 0.25, "stack")
+	m.line("")
+}
+
+func (m *markdown) titled(s review.Stack, several bool) {
+	if several {
+		m.line("## %s %s\n\n%s: %s\n", lights[s.Severity], code(s.Name), words[s.Severity], plain(s.Headline))
+	}
+	m.stack(s)
 }
 
 // markdown is a comment that is being written.

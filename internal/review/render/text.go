@@ -26,8 +26,8 @@ func Text(w io.Writer, r review.Report, t Terminal) error {
 	p := &printer{terminal: t}
 	p.say(0, "%s: %s", p.severity(r.Severity), r.Headline)
 	for _, s := range r.Stacks {
-		p.say(0, "")
 		if len(r.Stacks) > 1 {
+			p.say(0, "")
 			p.say(0, "%s: %s: %s", s.Name, p.severity(s.Severity), s.Headline)
 		}
 		p.stack(s)

@@ -1,0 +1,249 @@
+package render_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/tandem-iac/tandem/internal/golden"
+	"github.com/tandem-iac/tandem/internal/price"
+	"github.com/tandem-iac/tandem/internal/review"
+	"github.com/tandem-iac/tandem/internal/review/plan"
+	"github.com/tandem-iac/tandem/internal/review/plantest"
+	"github.com/tandem-iac/tandem/internal/review/render"
+)
+
+var plans = []string{"create", "unchanged", "resize", "new-image", "risky", "destroy"}
+
+// formats are all renderings; text is for the narrowest terminal.
+var formats = map[string]func(io.Writer, review.Report) error{
+	"md":    render.Markdown,
+	"json":  render.JSON,
+	"sarif": render.SARIF,
+	"txt":   func(w io.Writer, r review.Report) error { return render.Text(w, r, render.Terminal{Width: 40}) },
+}
+
+func file(t testing.TB, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "testdata", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func reviewOf(t testing.TB, inputs map[string][]byte, names ...string) review.Report {
+	t.Helper()
+	prices, err := price.Load("testdata/prices.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []*plan.Plan
+	for _, name := range names {
+		p, err := plan.Read(name+".json", bytes.NewReader(inputs[name]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, p)
+	}
+	return review.New(list, review.Config{Prices: prices})
+}
+
+func rendered(t testing.TB, format string, r review.Report) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := formats[format](&b, r); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestGolden(t *testing.T) {
+	for _, name := range plans {
+		r := reviewOf(t, map[string][]byte{name: file(t, name)}, name)
+		for format := range formats {
+			golden.Equal(t, filepath.Join("testdata", "golden", name+"."+format), []byte(rendered(t, format, r)))
+		}
+	}
+	// Several plans: the worst first in a comment, and one headline.
+	inputs := map[string][]byte{"resize": file(t, "resize"), "risky": file(t, "risky")}
+	golden.Equal(t, "testdata/golden/two.md", []byte(rendered(t, "md", reviewOf(t, inputs, "resize", "risky"))))
+}
+
+// A reader decides by the first line.
+func TestHeadline(t *testing.T) {
+	for name, want := range map[string]string{
+		"unchanged": "🟢 Safe: nothing that matters changes",
+		"resize":    "🟢 Safe: 3 changed, nothing risky among it",
+		"risky":     "🔴 Dangerous: instances are open to the world, and 5 more",
+		"destroy":   "🔴 Dangerous: everything is destroyed, and 1 more",
+	} {
+		lines := strings.Split(rendered(t, "md", reviewOf(t, map[string][]byte{name: file(t, name)}, name)), "\n")
+		if lines[0] != render.Marker || lines[1] != "## "+want {
+			t.Errorf("%s begins with %q, want the marker and %q", name, lines[:2], want)
+		}
+	}
+}
+
+func TestTextFitsTheTerminal(t *testing.T) {
+	for _, name := range plans {
+		for line := range strings.Lines(rendered(t, "txt", reviewOf(t, map[string][]byte{name: file(t, name)}, name))) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 40 {
+				t.Errorf("%s: %d columns: %q", name, n, line)
+			}
+		}
+	}
+}
+
+func TestColor(t *testing.T) {
+	r := reviewOf(t, map[string][]byte{"risky": file(t, "risky")}, "risky")
+	for _, color := range []bool{true, false} {
+		var b bytes.Buffer
+		if err := render.Text(&b, r, render.Terminal{Color: color}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(b.String(), "\x1b["); got != color {
+			t.Errorf("colour %t: escape sequences %t", color, got)
+		}
+	}
+}
+
+// A plan of 5,000 resources fits into a comment, and the comment says that it
+// is not all; so do many plans.
+func TestLargePlanFits(t *testing.T) {
+	large, err := plantest.Large(file(t, "risky"), 5000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs := map[string][]byte{"large": large, "risky": file(t, "risky"), "resize": file(t, "resize")}
+	many := []string{"resize", "risky", "large"}
+	for range 60 {
+		many = append(many, "risky")
+	}
+	for _, names := range [][]string{{"large"}, {"resize", "large", "risky"}, many} {
+		r := reviewOf(t, inputs, names...)
+		text := rendered(t, "md", r)
+		if len(text) > render.MaxComment || len(text) < render.MaxComment/2 {
+			t.Errorf("%d plans: %d bytes, want at most %d, and that used", len(names), len(text), render.MaxComment)
+		}
+		if !strings.Contains(text, "not shown") {
+			t.Errorf("%d plans: it does not say that something is cut", len(names))
+		}
+		if open, closed := strings.Count(text, "<details>"), strings.Count(text, "</details>"); open != closed {
+			t.Errorf("%d plans: %d details begin and %d end", len(names), open, closed)
+		}
+	}
+	r := reviewOf(t, inputs, "large")
+	if got := len(r.Stacks[0].Findings); got < 1000 {
+		t.Errorf("the large plan has %d findings", got)
+	}
+	// What ends is told before what only changes.
+	text := rendered(t, "md", r)
+	replaced, changed := strings.Index(text, "- **replaced**"), strings.Index(text, "- **changed**")
+	if replaced < 0 || changed >= 0 && changed < replaced {
+		t.Errorf("replaced is at %d, changed at %d", replaced, changed)
+	}
+}
+
+// Nothing that a plan holds becomes markup of the comment.
+func TestMarkdownIsPlain(t *testing.T) {
+	hostile := "x`|</details>\n## @everyone <b>_*[a](b)$1"
+	r := review.Report{Headline: hostile, Stacks: []review.Stack{{
+		Name: hostile, Notes: []string{hostile}, Outputs: []string{hostile},
+		Findings: []review.Finding{{Title: hostile, Address: hostile, Detail: hostile, Rule: "r", Reason: hostile}},
+		Changes: []review.Change{{Address: hostile, Action: review.Updated, Group: review.Other, Summary: hostile, Consequences: []string{hostile},
+			Attributes: []review.Attribute{{Path: hostile, Before: hostile, After: hostile}}}},
+		Uncovered: []review.TypeCount{{Type: hostile, Count: 1}},
+	}}}
+	text := rendered(t, "md", r)
+	for line := range strings.Lines(text) {
+		outside := withoutCode(line)
+		for _, markup := range []string{"<b>", "@everyone", "[a](b)", "$1", "</details> "} {
+			if strings.Contains(outside, markup) {
+				t.Errorf("%q is markup in %q", markup, line)
+			}
+		}
+		if strings.HasPrefix(line, "## @") {
+			t.Errorf("a line break goes through: %q", line)
+		}
+	}
+}
+
+// withoutCode takes code spans out of a line.
+func withoutCode(line string) string {
+	var b strings.Builder
+	for line != "" {
+		start := strings.IndexByte(line, '`')
+		if start < 0 || start > 0 && line[start-1] == '\\' {
+			b.WriteString(line[:start+1])
+			if start < 0 {
+				b.WriteString(line)
+				break
+			}
+			line = line[start+1:]
+			continue
+		}
+		b.WriteString(line[:start])
+		fence := line[start : len(line)-len(strings.TrimLeft(line[start:], "`"))]
+		rest := line[start+len(fence):]
+		_, after, closed := strings.Cut(rest, fence)
+		if !closed {
+			b.WriteString(rest)
+			break
+		}
+		line = after
+	}
+	return b.String()
+}
+
+func TestBehaviourIsDrawnWhereThereIsOne(t *testing.T) {
+	r := reviewOf(t, map[string][]byte{"resize": file(t, "resize")}, "resize")
+	for _, format := range []string{"md", "txt"} {
+		if strings.Contains(rendered(t, format, r), "Behaviour") {
+			t.Errorf("%s has a section without contents", format)
+		}
+	}
+	var b review.Behaviour
+	if err := json.Unmarshal([]byte(`{"load":"a week","rows":[{"figure":"instance hours","before":"1","after":"2"}]}`), &b); err != nil {
+		t.Fatal(err)
+	}
+	r.Stacks[0].Behaviour = &b
+	for format, want := range map[string]string{"md": "| instance hours | 1 | 2 |", "txt": "instance hours: 1 -> 2"} {
+		if got := rendered(t, format, r); !strings.Contains(got, want) {
+			t.Errorf("%s has no %q", format, want)
+		}
+	}
+}
+
+// The schema is OASIS's: https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json
+func TestSARIFKeepsItsSchema(t *testing.T) {
+	compiler := jsonschema.NewCompiler()
+	schema, err := compiler.Compile("testdata/sarif-schema-2.1.0.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range plans {
+		text := rendered(t, "sarif", reviewOf(t, map[string][]byte{name: file(t, name)}, name))
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(v); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	broken, err := jsonschema.UnmarshalJSON(strings.NewReader(`{"version":"2.1.0","runs":[{}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if schema.Validate(broken) == nil {
+		t.Error("the schema takes a run without a tool")
+	}
+}
