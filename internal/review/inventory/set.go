@@ -112,7 +112,8 @@ func (s *Set) follow(r *Resource, path string, types []string) []*Resource {
 			found = append(found, target)
 		}
 	}
-	for _, text := range Texts(r.Get(path), nil) {
+	value := r.Get(path)
+	for _, text := range Texts(value, nil) {
 		for _, t := range types {
 			if target := s.byKey[t+" "+text]; target != nil {
 				add(target)
@@ -126,7 +127,7 @@ func (s *Set) follow(r *Resource, path string, types []string) []*Resource {
 			}
 		}
 	}
-	if len(found) > 0 {
+	if len(found) > 0 || !unsure(value) {
 		return found
 	}
 	top, _, _ := strings.Cut(path, ".")
@@ -138,6 +139,23 @@ func (s *Set) follow(r *Resource, path string, types []string) []*Resource {
 		}
 	}
 	return found
+}
+
+// unsure says that a value or part of it is known only after the apply.
+func unsure(v any) bool {
+	switch v := v.(type) {
+	case plan.Unknown, plan.Sensitive:
+		return true
+	case []any:
+		return slices.ContainsFunc(v, unsure)
+	case map[string]any:
+		for _, inner := range v {
+			if unsure(inner) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // sameInstance returns the resources of a static address in the module instance

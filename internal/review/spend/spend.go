@@ -56,7 +56,7 @@ func (c *collector) groups() {
 		most, also := r.Number("max_size", 0)
 		types := c.set.InstanceTypes(r)
 		if !ok || !also || len(types) == 0 || most < least {
-			c.unknown = append(c.unknown, cost.Unknown{Name: r.Address, What: "instances", Why: "its limits or instance types are known after the apply"})
+			c.unknown = append(c.unknown, cost.Unknown{Name: r.Address, What: "instances", Why: "its limits or instance types are not known"})
 			continue
 		}
 		g := cost.Group{Name: r.Address, Min: int(least), Max: int(most), InstanceTypes: types, OnDemandPercent: 100}
@@ -93,7 +93,7 @@ func (c *collector) instances() {
 	for _, r := range c.set.Of("aws_instance") {
 		kind, ok := r.Text("instance_type", "")
 		if !ok || kind == "" {
-			c.unknown = append(c.unknown, cost.Unknown{Name: r.Address, What: "instances", Why: "its instance type is known after the apply"})
+			c.unknown = append(c.unknown, cost.Unknown{Name: r.Address, What: "instances", Why: "its instance type is not known"})
 			continue
 		}
 		c.Groups = append(c.Groups, cost.Group{
