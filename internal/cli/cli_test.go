@@ -44,12 +44,14 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// prepare sets $PROJECT, $PLANS, the directory of real plans, and $LOCKED.
 func prepare(env *testscript.Env) error {
 	project, err := filepath.Abs("../..")
 	if err != nil {
 		return err
 	}
 	env.Setenv("PROJECT", project)
+	env.Setenv("PLANS", filepath.Join(project, "internal", "review", "testdata"))
 	return makeLocked(env)
 }
 

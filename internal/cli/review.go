@@ -175,7 +175,7 @@ func (a *app) readPlan(file string) (p *plan.Plan, err error) {
 	}
 	in, err := os.Open(file)
 	if err != nil {
-		return nil, inputError{err: fmt.Errorf("%s: %w", file, cause(err))}
+		return nil, inputError{err: fmt.Errorf("%s: %w", file, check.Cause(err))}
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
 	if info, statErr := in.Stat(); statErr == nil && info.IsDir() {

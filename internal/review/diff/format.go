@@ -125,7 +125,7 @@ func lines(before, after string) string {
 	if len(gone)+len(come) == 0 {
 		return "lines in another order"
 	}
-	text := fmt.Sprintf("%d lines added, %d removed", len(come), len(gone))
+	text := fmt.Sprintf("lines added: %d, removed: %d", len(come), len(gone))
 	for _, sample := range []struct {
 		sign string
 		list []string

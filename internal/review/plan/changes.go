@@ -130,22 +130,24 @@ func (f *file) difference(c *Change) error {
 
 // fill marks what is unknown and sensitive in the values.
 func (f *file) fill(c *Change, raw map[string]any) error {
-	secret := hide(f.seed)
+	// What is sensitive on one side may be the same on the other.
+	conceal := func(v any) any {
+		return mark(mark(v, raw["before_sensitive"], hide(f.seed)), raw["after_sensitive"], hide(f.seed))
+	}
 	before, after := raw["before"], raw["after"]
 	if before == nil && c.Actions.NoOp() {
 		before = after
 	}
 	var err error
 	if !c.Actions.Create() {
-		c.Before, err = attributes(mark(before, raw["before_sensitive"], secret))
+		c.Before, err = attributes(conceal(before))
 	}
 	switch {
 	case err != nil:
 	case c.Actions.NoOp():
 		c.After = c.Before
 	case !c.Actions.Delete() && !c.Actions.Forget():
-		after = mark(after, raw["after_unknown"], unknown)
-		c.After, err = attributes(mark(after, raw["after_sensitive"], secret))
+		c.After, err = attributes(conceal(mark(after, raw["after_unknown"], unknown)))
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Address, err)

@@ -156,7 +156,7 @@ func (p *printer) cost(c *review.Cost) {
 		p.moneyTable(c)
 	}
 	for _, item := range c.After.Items {
-		p.say(4, "%s: %s", strings.TrimSpace(item.Name+" "+item.Lifecycle+" "+item.What), money(item.Month.Minimum)+" to "+money(item.Month.Maximum)+", expected "+money(item.Month.Expected))
+		p.say(4, "%s %s: %s", item.Name, strings.TrimSpace(item.Lifecycle+" "+item.What), money(item.Month.Minimum)+" to "+money(item.Month.Maximum)+", expected "+money(item.Month.Expected))
 	}
 	for _, line := range unknowns(c.After) {
 		p.say(4, "not in it: %s", line)
