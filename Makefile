@@ -43,14 +43,14 @@ test: versions node_modules tools ## Run every test
 
 .PHONY: test-pure
 test-pure: ## Run the tests that need nothing but Go
-	$(TEST) ./spec/... ./simulate/... ./cmd/tandem ./internal/imds ./internal/check ./internal/iam ./internal/tfgraph ./internal/awsregion ./internal/price ./internal/cost
+	$(TEST) ./spec/... ./simulate/... ./cmd/tandem ./internal/imds ./internal/check ./internal/iam ./internal/tfgraph ./internal/awsregion ./internal/price ./internal/cost ./internal/review/...
 
 .PHONY: golden
 golden: node_modules ## Write what tests compare with anew; review the diff
-	UPDATE_GOLDEN=1 go test -count=1 . ./constructs ./spec ./simulate/terraform ./internal/cli
+	UPDATE_GOLDEN=1 go test -count=1 . ./constructs ./spec ./simulate/terraform ./internal/cli ./internal/review/...
 
 .PHONY: generate
-generate: ## Write the JSON Schema and docs/spec.md anew from the types
+generate: ## Write the JSON Schema, docs/spec.md and docs/rules.md anew
 	go generate ./...
 
 .PHONY: fuzz
@@ -60,12 +60,13 @@ fuzz: ## Look for input that breaks a parser, for a minute each
 	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m -fuzzminimizetime 10x ./simulate/load
 	go test -run '^$$' -fuzz FuzzReadCSV -fuzztime 1m -fuzzminimizetime 10x ./simulate/load
 	go test -run '^$$' -fuzz FuzzRun -fuzztime 1m ./simulate
+	go test -run '^$$' -fuzz FuzzReview -fuzztime 1m -fuzzminimizetime 10x ./internal/review/render
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml and shellcheck
 	go tool -modfile=tools/go.mod golangci-lint run ./...
 	./scripts/need.sh shellcheck shellcheck
-	shellcheck instance/setup.sh scripts/*.sh # user data is a template: its test renders and checks it
+	shellcheck instance/setup.sh pipelines/review/*.sh scripts/*.sh # user data is a template: its test renders and checks it
 
 .PHONY: bench
 bench: versions ## Measure synth with 1, 10 and 50 clusters: time and memory
@@ -96,6 +97,10 @@ mutate: ## Break the simulator rule by rule: its tests have to notice
 bench-rescue: versions ## Measure the agent: notice to rescue, memory, CPU, size; and against a shell loop
 	go run ./internal/bench/rescue
 
+.PHONY: bench-review
+bench-review: ## Measure reviewing a plan of 5,000 resources and 60 MB: time and memory
+	go run ./internal/bench/review
+
 .PHONY: versions
 versions:
 	@./scripts/versions.sh
@@ -103,6 +108,8 @@ versions:
 .PHONY: tools
 tools:
 	@./scripts/need.sh shellcheck shellcheck
+	@./scripts/need.sh curl curl ca-certificates
+	@./scripts/need.sh jq jq
 	@./scripts/need.sh aws awscli
 	@./scripts/need.sh ansible-playbook ansible-core python3-apt
 	@./scripts/need.sh apache2 apache2

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/price"
 	"github.com/tandem-iac/tandem/internal/review"
 	"github.com/tandem-iac/tandem/internal/review/plan"
