@@ -25,7 +25,7 @@ func (s *Stack) why() string {
 	case s.Severity != rule.Safe && len(worst) > 0:
 		text := lowerFirst(worst[0])
 		if len(worst) > 1 {
-			text += fmt.Sprintf(", and %d more", len(worst)-1)
+			text += ", and " + plural(len(worst)-1, "more risk")
 		}
 		return text
 	case s.Severity != rule.Safe:
@@ -33,7 +33,7 @@ func (s *Stack) why() string {
 	case s.Kind == plan.KindState:
 		return "a state: nothing changes" + s.existing()
 	case len(s.Changes) > 0:
-		return s.Counts.String() + ", nothing risky among it"
+		return s.Counts.String() + ", none of it risky"
 	}
 	return "nothing that matters changes"
 }
@@ -96,7 +96,7 @@ func (r *Report) headline() string {
 	if total == (Counts{}) {
 		return fmt.Sprintf("nothing that matters changes in %s", plural(len(r.Stacks), "stack"))
 	}
-	return fmt.Sprintf("%s in %s, nothing risky among it", total, plural(len(r.Stacks), "stack"))
+	return fmt.Sprintf("%s in %s, none of it risky", total, plural(len(r.Stacks), "stack"))
 }
 
 func (c Counts) plus(o Counts) Counts {

@@ -281,7 +281,11 @@ func (m *markdown) folded(s review.Stack) {
 			items = append(items, fmt.Sprintf("  - %s: %s\n", code(r.Address), code(restated(r))))
 		}
 		total := s.Quiet.Tags + s.Quiet.Computed + s.Quiet.Equivalent + len(s.Quiet.Restated)
-		m.details(fmt.Sprintf("Folded away: what only looks like a change, in %s", count(total, "resource")), items, 0.4, "line")
+		again := ""
+		if n := len(s.Quiet.Restated); n > 0 {
+			again = fmt.Sprintf("; %d written again in full", n)
+		}
+		m.details(fmt.Sprintf("Folded away: %s in which nothing seems to change%s", count(total, "resource"), again), items, 0.4, "line")
 	}
 	m.details(fmt.Sprintf("There already: %s", count(len(s.Existing), "finding")), found(s.Existing), 0.5, "finding")
 	m.details(fmt.Sprintf("Accepted: %s", count(len(s.Accepted), "finding")), found(s.Accepted), 0.6, "finding")

@@ -81,9 +81,9 @@ func TestGolden(t *testing.T) {
 func TestHeadline(t *testing.T) {
 	for name, want := range map[string]string{
 		"unchanged": "🟢 Safe: nothing that matters changes",
-		"resize":    "🟢 Safe: 3 changed, nothing risky among it",
-		"risky":     "🔴 Dangerous: instances are open to the world, and 5 more",
-		"destroy":   "🔴 Dangerous: everything is destroyed, and 1 more",
+		"resize":    "🟢 Safe: 3 changed, none of it risky",
+		"risky":     "🔴 Dangerous: instances are open to the world, and 5 more risks",
+		"destroy":   "🔴 Dangerous: everything is destroyed, and 1 more risk",
 	} {
 		lines := strings.Split(rendered(t, "md", reviewOf(t, map[string][]byte{name: file(t, name)}, name)), "\n")
 		if lines[0] != render.Marker || lines[1] != "## "+want {
