@@ -21,6 +21,7 @@ type Resource struct {
 // Get follows a dotted path; of a list of blocks it takes the first.
 func (r *Resource) Get(path string) any { return Get(r.Values, path) }
 
+// Get is Resource.Get for a value: a block within a resource.
 func Get(v any, path string) any {
 	for name := range strings.SplitSeq(path, ".") {
 		if list, ok := v.([]any); ok && len(list) > 0 {
@@ -67,7 +68,9 @@ func (r *Resource) value(path string, fallback any) (v any, ok bool) {
 	return v, Known(v)
 }
 
-func (r *Resource) Text(path, fallback string) (string, bool) {
+// Text is a string, number or switch as text; fallback is what an unset one
+// means. ok is false where it cannot be known.
+func (r *Resource) Text(path, fallback string) (text string, ok bool) {
 	v, ok := r.value(path, fallback)
 	if !ok {
 		return "", false
@@ -89,7 +92,8 @@ func (r *Resource) Is(path, want string) bool {
 	return ok && text == want
 }
 
-func (r *Resource) Number(path string, fallback float64) (float64, bool) {
+// Number is a number, which may be written as text; fallback and ok are as Text has them.
+func (r *Resource) Number(path string, fallback float64) (n float64, ok bool) {
 	v, ok := r.value(path, fallback)
 	if !ok {
 		return 0, false
@@ -97,7 +101,8 @@ func (r *Resource) Number(path string, fallback float64) (float64, bool) {
 	return ToNumber(v)
 }
 
-func ToNumber(v any) (float64, bool) {
+// ToNumber is a value as a number. ok is false where it is none.
+func ToNumber(v any) (n float64, ok bool) {
 	switch v := v.(type) {
 	case float64:
 		return v, true
@@ -120,6 +125,7 @@ func (r *Resource) Off(path string) bool {
 // Blocks returns the blocks at a path, of which there may be one without a list.
 func (r *Resource) Blocks(path string) []map[string]any { return Blocks(r.Get(path)) }
 
+// Blocks are the blocks that a value holds; what is no block is left out.
 func Blocks(v any) []map[string]any {
 	switch v := v.(type) {
 	case map[string]any:

@@ -85,10 +85,9 @@ var carries = map[string]string{
 // destroyed are the resources whose present instance ends.
 func (w *World) destroyed() (gone []*Resource) {
 	for _, c := range w.Plan.Changes {
-		if c.Deposed != "" || !(c.Actions.Delete() || c.Actions.Replace()) {
-			continue
+		if c.Deposed == "" && (c.Actions.Delete() || c.Actions.Replace()) {
+			gone = append(gone, &Resource{Change: c, Values: c.Before})
 		}
-		gone = append(gone, &Resource{Change: c, Values: c.Before})
 	}
 	return gone
 }
