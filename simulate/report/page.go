@@ -5,31 +5,22 @@ import (
 	"encoding/json"
 	"html/template"
 	"io"
+
+	"github.com/tandem-iac/tandem/simulate/internal/look"
 )
 
 //go:embed page.html
 var pageHTML string
 
-//go:embed page.css
-var pageCSS string
-
 //go:embed page.js
 var pageJS string
-
-// uPlot draws the charts: https://github.com/leeoniya/uPlot, MIT licence.
-//
-//go:embed uplot/uPlot.iife.min.js
-var uplotJS string
-
-//go:embed uplot/uPlot.min.css
-var uplotCSS string
 
 var page = template.Must(template.New("page").Parse(pageHTML))
 
 // WritePage writes one HTML file that needs nothing else, not even a network.
 // Runs of more than 5,000 steps are drawn with fewer points, which the page says.
 func (r Report) WritePage(w io.Writer) error {
-	data := pageData{Style: template.CSS(uplotCSS + pageCSS), Library: template.JS(uplotJS), Script: template.JS(pageJS)}
+	data := pageData{Style: look.Style(), Library: look.Library(), Script: template.JS(pageJS)}
 	for _, run := range r.runs {
 		document := run.document(false)
 		if s := run.Result.Series; s != nil {
