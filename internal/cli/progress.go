@@ -61,43 +61,55 @@ func (s *screen) end(bar *mpb.Bar) {
 	s.bars = nil
 }
 
-// transfer shows how many bytes are done on a terminal, and nothing elsewhere.
-type transfer struct {
-	label  string
-	screen *screen
+// progress shows how much is done on a terminal, and nothing elsewhere.
+type progress struct {
+	label string
+	// counters follow the bar.
+	counters []decor.Decorator
+	screen   *screen
 
 	mu  sync.Mutex
 	bar *mpb.Bar
 }
 
-func (a *app) progress(label string) *transfer { return &transfer{label: label, screen: a.screen} }
+// transfer counts bytes.
+func (a *app) transfer(label string) *progress {
+	return &progress{label: label, screen: a.screen, counters: []decor.Decorator{
+		decor.CountersKibiByte("% .1f / % .1f"),
+		decor.AverageSpeed(decor.SizeB1024(0), "  % .1f"),
+		decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace),
+	}}
+}
+
+// count counts things.
+func (a *app) count(label string) *progress {
+	return &progress{label: label, screen: a.screen, counters: []decor.Decorator{
+		decor.CountersNoUnit("%d of %d"), decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace),
+	}}
+}
 
 // set may be called from several goroutines; the largest value stays.
-func (t *transfer) set(done, total int64) {
-	if !t.screen.terminal {
+func (p *progress) set(done, total int64) {
+	if !p.screen.terminal {
 		return
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.bar == nil {
-		t.bar = t.screen.bar(total,
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bar == nil {
+		p.bar = p.screen.bar(total,
 			mpb.BarRemoveOnComplete(),
-			mpb.PrependDecorators(decor.Name(t.label+" ")),
-			mpb.AppendDecorators(
-				decor.CountersKibiByte("% .1f / % .1f"),
-				decor.AverageSpeed(decor.SizeB1024(0), "  % .1f"),
-				decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace),
-			))
+			mpb.PrependDecorators(decor.Name(p.label+" ")),
+			mpb.AppendDecorators(p.counters...))
 	}
-	if done > t.bar.Current() {
-		t.bar.SetCurrent(done)
+	if done > p.bar.Current() {
+		p.bar.SetCurrent(done)
 	}
 }
 
 // stop takes the bar away before anything else is printed.
-func (t *transfer) stop() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.screen.end(t.bar)
-	t.bar = nil
+func (p *progress) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.screen.end(p.bar)
+	p.bar = nil
 }

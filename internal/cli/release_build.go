@@ -39,7 +39,7 @@ $GIT_BRANCH or $GITHUB_REF_NAME.`,
 			if cfg.Epoch, err = sourceDateEpoch(os.Getenv("SOURCE_DATE_EPOCH")); err != nil {
 				return err
 			}
-			bar := a.progress("packing")
+			bar := a.transfer("packing")
 			cfg.Progress = bar.set
 			result, err := archive.Build(cmd.Context(), cfg)
 			bar.stop()

@@ -64,7 +64,7 @@ func (f *publishFlags) run(ctx context.Context, a *app, cmd *cobra.Command, cfg 
 	if err != nil {
 		return err
 	}
-	bar := a.progress("uploading")
+	bar := a.transfer("uploading")
 	cfg.Progress = bar.set
 	m, err := ledger.Publish(ctx, cfg)
 	bar.stop()

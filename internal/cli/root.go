@@ -120,6 +120,7 @@ Exit codes: 0 fine, 1 failure, 2 the input is wrong.`,
 		newSchemaCommand(a),
 		newSimulateCommand(a),
 		newStatusCommand(a),
+		newTuneCommand(a),
 		newValidateCommand(a),
 		newVersionCommand(a),
 	)
