@@ -82,7 +82,7 @@ func (a *app) tune(ctx context.Context, o tuneOptions, file string) error {
 		return writeErr
 	}
 	if err != nil {
-		return fmt.Errorf("%w after %d of %d policies; the best of them is above, simplified by nothing and checked with no other seed",
+		return fmt.Errorf("%w after %d of %d policies; the best of them is above, neither simplified nor checked with other seeds",
 			err, result.Evaluated, o.candidates)
 	}
 	return result.Err()
@@ -159,7 +159,7 @@ func (a *app) writeTuned(r *tune.Result, o tuneOptions) error {
 
 // printTuned prints a result for people.
 func (a *app) printTuned(r *tune.Result) error {
-	fmt.Fprintln(a.stdout, headline(r))
+	fmt.Fprintf(a.stdout, "%s: %s\n", r.Cluster, r.Headline())
 	fmt.Fprintln(a.stdout)
 	a.printRuns(r)
 	if len(r.Changes) > 0 {
@@ -177,20 +177,6 @@ func (a *app) printTuned(r *tune.Result) error {
 		fmt.Fprintf(a.stdout, "\nfor tandem.yaml:\n\n%s", fragment)
 	}
 	return err
-}
-
-func headline(r *tune.Result) string {
-	verdict := "keeps " + r.Keep
-	if !r.Kept {
-		verdict = "does not keep " + r.Keep + ", and is the nearest"
-	}
-	switch {
-	case len(r.Changes) == 0:
-		return fmt.Sprintf("%s: nothing better found than the present policy among %d; it costs %.2f USD and %s", r.Cluster, r.Evaluated, r.Present.Cost, verdict)
-	case r.Present.Kept() || !r.Kept:
-		return fmt.Sprintf("%s: %.2f USD instead of %.2f USD, %.1f %% less; %s", r.Cluster, r.Chosen.Cost, r.Present.Cost, r.Saving(), verdict)
-	}
-	return fmt.Sprintf("%s: %.2f USD; %s, which the present policy, at %.2f USD, does not", r.Cluster, r.Chosen.Cost, verdict, r.Present.Cost)
 }
 
 // printRuns compares the figures of both policies on each load.

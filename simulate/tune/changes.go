@@ -33,7 +33,7 @@ func changes(present, other spec.Cluster, parameters []Parameter) []Change {
 			}
 			continue
 		}
-		if strings.HasSuffix(p.Path, "[0].add") { // once a policy
+		if strings.HasSuffix(p.Path, firstStep) { // once a policy
 			from, to := stepsAt(&present, path), stepsAt(&other, path)
 			if printed := printSteps(from); printed != printSteps(to) {
 				list = append(list, Change{Path: check.Join(path, "steps"), From: printed, To: printSteps(to), value: stepsValue(to)})
@@ -42,6 +42,9 @@ func changes(present, other spec.Cluster, parameters []Parameter) []Change {
 	}
 	return list
 }
+
+// firstStep ends the path of the first parameter among a policy's steps.
+const firstStep = ".steps[0].add"
 
 // policyOfStep is the path of the policy that a step's parameter belongs to.
 func policyOfStep(path string) (string, bool) {

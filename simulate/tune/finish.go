@@ -3,6 +3,7 @@ package tune
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/tandem-iac/tandem/simulate"
 )
@@ -111,7 +112,10 @@ const tolerance = 0.005
 func (s *search) simplify(ctx context.Context, chosen *Candidate, steady bool) (*Candidate, error) {
 	var singles [][]float64
 	var which []int
-	for i := range chosen.values {
+	for i, p := range s.space.parameters {
+		if _, isStep := policyOfStep(p.Path); isStep && !strings.HasSuffix(p.Path, firstStep) {
+			continue // goes back with the first
+		}
 		if values, ok := s.restored(chosen.values, i); ok {
 			singles, which = append(singles, values), append(which, i)
 		}
@@ -157,15 +161,15 @@ func (s *search) simplify(ctx context.Context, chosen *Candidate, steady bool) (
 	return chosen, nil
 }
 
-// restored puts one value back to the present; false: it is there, or the
-// policy would break a rule.
+// restored puts one value back to the present, all steps of a policy at once;
+// false: it is there, or the policy would break a rule.
 func (s *search) restored(values []float64, i int) ([]float64, bool) {
-	if values[i] == s.space.start[i] {
-		return nil, false
+	restored := slices.Clone(values)
+	restored[i] = s.space.start[i]
+	if policy, isStep := policyOfStep(s.space.parameters[i].Path); isStep {
+		s.space.reset(restored, s.space.start, policy+".steps")
 	}
-	values = slices.Clone(values)
-	values[i] = s.space.start[i]
-	return values, len(s.space.faults(values)) == 0
+	return restored, !slices.Equal(restored, values) && len(s.space.faults(restored)) == 0
 }
 
 // acceptable tells whether a simpler policy keeps the condition, with other

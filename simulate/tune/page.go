@@ -22,6 +22,7 @@ const maxTried = 5000
 
 type pageData struct {
 	resultJSON
+	Headline        string
 	Style           template.CSS
 	Library, Script template.JS
 	JSON            template.JS
@@ -51,7 +52,7 @@ func (r *Result) WritePage(w io.Writer) error {
 		return err
 	}
 	return page.Execute(w, pageData{
-		resultJSON: document, Style: look.Style(), Library: look.Library(),
+		resultJSON: document, Headline: r.Headline(), Style: look.Style(), Library: look.Library(),
 		Script: template.JS(pageJS), JSON: template.JS(raw),
 	})
 }

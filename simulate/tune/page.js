@@ -26,7 +26,7 @@ const parent = document.getElementById("chart");
 const chart = new uPlot({
   width: parent.clientWidth, height: 420,
   cursor: { drag: { x: true, y: true, uni: 20 }, points: { show: false } },
-  scales: { x: { time: false, range: (_, a, b) => padded(a, b, 0.01) }, y: { range: (_, a, b) => [Math.min(0, a) - (b - a) * 0.03 - 0.2, b + (b - a) * 0.06 + 0.5] } },
+  scales: { x: { time: false }, y: {} },
   axes: [{ values: (_, ticks) => ticks.map(v => +v.toFixed(4) + " $") }, { size: 70, values: (_, ticks) => ticks.map(v => v + " min") }],
   legend: { live: false },
   series: [{ label: "USD" }, series("tried", "tried", 4), series("front", "front", 8), series("present policy", "present", 11), series("chosen", "chosen", 11)],
@@ -35,8 +35,9 @@ const chart = new uPlot({
 // What matters is shown first; a double click shows everything.
 chart.batch(() => {
   const xs = points.map(p => p.x), ys = points.map(p => p.y);
-  chart.setScale("x", { min: Math.min(...xs), max: Math.max(...xs) });
-  chart.setScale("y", { min: 0, max: Math.max(1, ...ys) });
+  const [low, high] = padded(Math.min(...xs), Math.max(...xs), 0.01), most = Math.max(1, ...ys);
+  chart.setScale("x", { min: low, max: high });
+  chart.setScale("y", { min: -0.03 * most, max: 1.06 * most });
 });
 
 // nearest is the point within reach of the pointer, the chosen one first.

@@ -1,6 +1,7 @@
 package tune
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tandem-iac/tandem/internal/check"
@@ -33,7 +34,7 @@ func applied(parameters []Parameter, ranges []Range, fixed []string, present []f
 	for i, p := range parameters {
 		names[i], at[p.Path] = p.Path, i
 	}
-	for _, path := range fixed {
+	for _, path := range fixed { // a group or a policy may be meant, too
 		found := false
 		for i := range parameters {
 			if p := &parameters[i]; below(p.Path, path) {
@@ -41,14 +42,14 @@ func applied(parameters []Parameter, ranges []Range, fixed []string, present []f
 			}
 		}
 		if !found {
-			return nil, check.InputErrorf("fix %s: there is no such parameter, %s", path, check.Suggest(path, names))
+			return nil, unknown("fix", path, append(parents(names), names...))
 		}
 	}
 	seen := map[string]bool{}
 	for _, r := range ranges {
 		i, known := at[r.Path]
 		if !known {
-			return nil, check.InputErrorf("range %s: there is no such parameter, %s", r.Path, check.Suggest(r.Path, names))
+			return nil, unknown("range", r.Path, names)
 		}
 		if seen[r.Path] {
 			return nil, check.InputErrorf("range %s is given twice", r.Path)
@@ -59,6 +60,28 @@ func applied(parameters []Parameter, ranges []Range, fixed []string, present []f
 		}
 	}
 	return parameters, nil
+}
+
+// unknown is the error about a path that is not among names.
+func unknown(flag, path string, names []string) error {
+	hint := "docs/tune.md lists them"
+	if near := check.Nearest(path, names); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return check.InputErrorf("%s %s: there is no such parameter, %s", flag, path, hint)
+}
+
+// parents are the paths around others.
+func parents(paths []string) []string {
+	var all []string
+	for _, path := range paths {
+		for at := strings.LastIndexAny(path, ".["); at > 0; at = strings.LastIndexAny(path, ".[") {
+			path = path[:at]
+			all = append(all, path)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func (p *Parameter) narrow(r Range) error {

@@ -101,9 +101,12 @@ var alias = map[string]string{"drain.heartbeat": "scale_in.cooldown"}
 
 // repair returns values that break no rule. Where rules are broken, what their
 // faults name goes back to the values of a valid parent, and where that does
-// not help, what stands around it too.
+// not help, what stands around it too. Steps are made to add no less than the
+// step before, as far as their ranges go: nothing demands it, but nobody would
+// write down anything else.
 func (s *space) repair(values, parent []float64) []float64 {
 	values = append([]float64(nil), values...)
+	s.raise(values)
 	for {
 		faults := s.faults(values)
 		if len(faults) == 0 {
@@ -122,6 +125,21 @@ func (s *space) repair(values, parent []float64) []float64 {
 		if !changed {
 			return parent // as all values were
 		}
+	}
+}
+
+// raise lets steps add no less than the step before.
+func (s *space) raise(values []float64) {
+	policy, before := "", 0.0
+	for i, p := range s.parameters {
+		of, isStep := policyOfStep(p.Path)
+		if !isStep || !strings.HasSuffix(p.Path, ".add") {
+			continue
+		}
+		if of == policy && p.Low < p.High {
+			values[i] = max(values[i], min(before, p.High))
+		}
+		policy, before = of, values[i]
 	}
 }
 

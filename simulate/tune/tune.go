@@ -212,6 +212,25 @@ func (r *Result) Saving() float64 {
 	return 100 * (r.Present.Cost - r.Chosen.Cost) / r.Present.Cost
 }
 
+// Headline is the result in one line.
+func (r *Result) Headline() string {
+	verdict := "keeps " + r.Keep
+	if !r.Kept {
+		verdict = "does not keep " + r.Keep + ", but is the nearest"
+	}
+	saving, word := r.Saving(), "less"
+	if saving < 0 {
+		saving, word = -saving, "more"
+	}
+	switch {
+	case len(r.Changes) == 0:
+		return fmt.Sprintf("nothing better found than the present policy among %d; it costs %.2f USD and %s", r.Evaluated, r.Present.Cost, verdict)
+	case r.Kept && !r.Present.Kept():
+		verdict += ", which the present policy does not"
+	}
+	return fmt.Sprintf("%.2f USD instead of %.2f USD, %.1f %% %s; %s", r.Chosen.Cost, r.Present.Cost, saving, word, verdict)
+}
+
 // Err is nil where the chosen policy keeps the condition; else it says by how
 // far that is missed.
 func (r *Result) Err() error {

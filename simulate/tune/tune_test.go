@@ -291,7 +291,7 @@ func TestRefused(t *testing.T) {
 		`range spot.scale_in.treshold: there is no such parameter, did you mean spot.scale_in.threshold?`: func(c *tune.Config) {
 			c.Ranges = []tune.Range{{Path: "spot.scale_in.treshold", Low: "1", High: "2"}}
 		},
-		`fix spt: there is no such parameter`: func(c *tune.Config) { c.Fixed = []string{"spt"} },
+		`fix spt: there is no such parameter, did you mean spot?`: func(c *tune.Config) { c.Fixed = []string{"spt"} },
 		`range spot.min: 0 is not within 1..1000`: func(c *tune.Config) {
 			c.Ranges = []tune.Range{{Path: "spot.min", Low: "0", High: "2"}}
 		},
