@@ -24,7 +24,7 @@ func TestDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	var lines strings.Builder
-	for _, p := range Parameters(env, env.Clusters["web"]) {
+	for _, p := range Parameters(env.Clusters["web"]) {
 		values := p.Format(p.Low) + ".." + p.Format(p.High)
 		if p.Low == p.High {
 			values = "stays"

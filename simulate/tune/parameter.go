@@ -76,9 +76,9 @@ func (p Parameter) snap(v float64) float64 {
 	return math.Round(v*1e6) / 1e6
 }
 
-// Parameters lists what can be searched in a cluster of an environment, whose
-// defaults are filled in, with the default ranges.
-func Parameters(env spec.Environment, c spec.Cluster) []Parameter {
+// Parameters lists what can be searched in a cluster whose defaults are filled
+// in, with the default ranges.
+func Parameters(c spec.Cluster) []Parameter {
 	heartbeat := float64(c.Drain.Heartbeat.Seconds())
 	least := 60.0 // what instances publish
 	if c.Instance.Monitoring == spec.MonitoringBasic {
@@ -88,7 +88,7 @@ func Parameters(env spec.Environment, c spec.Cluster) []Parameter {
 		func(c *spec.Cluster) *spec.Group { return &c.OnDemand.Group }})
 	list = append(list, groupParameters(groupContext{"spot", c.Spot.Group, heartbeat, least, 0,
 		func(c *spec.Cluster) *spec.Group { return &c.Spot.Group }})...)
-	list = append(list, bid(env, c))
+	list = append(list, bid(c))
 	for i, p := range list {
 		if now := p.get(&c); p.Low != p.High { // the present is within reach
 			list[i].Low, list[i].High = min(p.Low, now), max(p.High, now)
@@ -98,7 +98,7 @@ func Parameters(env spec.Environment, c spec.Cluster) []Parameter {
 }
 
 // bid stays by default: what is paid is the market price.
-func bid(env spec.Environment, c spec.Cluster) Parameter {
+func bid(c spec.Cluster) Parameter {
 	return Parameter{Path: "spot.max_price", Low: c.Spot.MaxPrice, High: c.Spot.MaxPrice, Step: 0.001, Least: 0.0001, Most: 1000,
 		get: func(c *spec.Cluster) float64 { return c.Spot.MaxPrice },
 		set: func(c *spec.Cluster, v float64) { c.Spot.MaxPrice = v }}
@@ -119,8 +119,8 @@ func groupParameters(g groupContext) []Parameter {
 	largest := float64(min(g.present.Max, max(3, 2*g.present.Min)))
 	size := float64(g.present.Max)
 	list := []Parameter{
-		g.number("min", 1, largest, 1, 1, 1000, func(g *spec.Group) *int { return &g.Min }),
-		g.number("max", size, size, 1, 1, 1000, func(g *spec.Group) *int { return &g.Max }),
+		g.number("min", 1, largest, 1, 1000, func(g *spec.Group) *int { return &g.Min }),
+		g.number("max", size, size, 1, 1000, func(g *spec.Group) *int { return &g.Max }),
 		g.duration("warmup", 60, 300, 30, 1, 3600, func(g *spec.Group) *spec.Duration { return &g.Warmup }),
 	}
 	list = append(list, g.policy("scale_out.sustained", 35+g.higher, 80+g.higher, 10, func(g *spec.Group) *spec.StepPolicy { return &g.ScaleOut.Sustained })...)
@@ -139,16 +139,16 @@ func (g groupContext) policy(path string, low, high, minutes float64, of func(*s
 		threshold,
 		g.duration(path+".period", g.published, g.published*math.Max(1, math.Floor(minutes*60/g.published)), g.published, 60, 86400,
 			func(g *spec.Group) *spec.Duration { return &of(g).Period }),
-		g.number(path+".evaluation_periods", 1, 3, 1, 1, 1440, func(g *spec.Group) *int { return &of(g).EvaluationPeriods }),
+		g.number(path+".evaluation_periods", 1, 3, 1, 1440, func(g *spec.Group) *int { return &of(g).EvaluationPeriods }),
 	}
 	add := [3]float64{5, 60, 5}
 	if p.Unit == spec.UnitInstances {
 		add = [3]float64{1, 5, 1}
 	} else {
-		list = append(list, g.number(path+".minimum_add", 1, 3, 1, 1, 1000, func(g *spec.Group) *int { return &of(g).MinimumAdd }))
+		list = append(list, g.number(path+".minimum_add", 1, 3, 1, 1000, func(g *spec.Group) *int { return &of(g).MinimumAdd }))
 	}
 	for i := range p.Steps {
-		list = append(list, g.number(fmt.Sprintf("%s.steps[%d].add", path, i), add[0], add[1], add[2], 1, 1000,
+		list = append(list, g.number(fmt.Sprintf("%s.steps[%d].add", path, i), add[0], add[1], add[2], 1000,
 			func(g *spec.Group) *int { return &of(g).Steps[i].Add }))
 		if i > 0 {
 			list = append(list, Parameter{Path: check.Join(g.path, fmt.Sprintf("%s.steps[%d].from", path, i)), Low: 5, High: 30, Step: 1, Least: 1, Most: 99,
@@ -170,14 +170,14 @@ func (g groupContext) scaleIn() []Parameter {
 			get: func(c *spec.Cluster) float64 { return g.group(c).ScaleIn.Threshold },
 			set: func(c *spec.Cluster, v float64) { g.group(c).ScaleIn.Threshold = v }},
 		g.duration("scale_in.period", g.published, math.Max(300, g.published), g.published, 60, 86400, func(g *spec.Group) *spec.Duration { return &g.ScaleIn.Period }),
-		g.number("scale_in.evaluation_periods", 2, 20, 1, 1, 1440, func(g *spec.Group) *int { return &g.ScaleIn.EvaluationPeriods }),
-		g.number("scale_in.remove", remove[0], remove[1], remove[2], 1, 100, func(g *spec.Group) *int { return &g.ScaleIn.Remove }),
+		g.number("scale_in.evaluation_periods", 2, 20, 1, 1440, func(g *spec.Group) *int { return &g.ScaleIn.EvaluationPeriods }),
+		g.number("scale_in.remove", remove[0], remove[1], remove[2], 100, func(g *spec.Group) *int { return &g.ScaleIn.Remove }),
 		g.duration("scale_in.cooldown", shortest, math.Max(900, shortest), 30, 60, 86400, func(g *spec.Group) *spec.Duration { return &g.ScaleIn.Cooldown }),
 	}
 }
 
-func (g groupContext) number(path string, low, high, step, least, most float64, field func(*spec.Group) *int) Parameter {
-	return Parameter{Path: check.Join(g.path, path), Low: low, High: high, Step: step, Least: least, Most: most, Whole: true,
+func (g groupContext) number(path string, low, high, step, most float64, field func(*spec.Group) *int) Parameter {
+	return Parameter{Path: check.Join(g.path, path), Low: low, High: high, Step: step, Least: 1, Most: most, Whole: true,
 		get: func(c *spec.Cluster) float64 { return float64(*field(g.group(c))) },
 		set: func(c *spec.Cluster, v float64) { *field(g.group(c)) = int(v) }}
 }

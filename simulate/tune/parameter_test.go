@@ -27,7 +27,7 @@ func TestBounds(t *testing.T) {
 		env.Clusters["obelix"] = c
 		filled := env.WithDefaults()
 		c = filled.Clusters["obelix"]
-		parameters := Parameters(filled, c)
+		parameters := Parameters(c)
 		if len(parameters) != 44 {
 			t.Errorf("%d parameters, want 44", len(parameters))
 		}

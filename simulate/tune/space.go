@@ -39,7 +39,7 @@ func newSpace(cfg Config) (*space, error) {
 	}
 	env.Clusters = map[string]spec.Cluster{cfg.Cluster: present}
 	s := &space{environment: env, cluster: cfg.Cluster, prices: cfg.Prices, present: present}
-	parameters := Parameters(env, present)
+	parameters := Parameters(present)
 	for _, p := range parameters {
 		s.start = append(s.start, p.get(&present))
 	}

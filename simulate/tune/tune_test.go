@@ -79,7 +79,7 @@ func search(t testing.TB, cfg tune.Config) *tune.Result {
 // description is broken, nothing leaves its range, what is chosen is never
 // worse than the present policy, and what is proposed is what was simulated.
 func TestProperties(t *testing.T) {
-	const keep = "over_slo_minutes <= 30 && unserved_percent <= 1"
+	const keep = "over_slo_minutes <= 12 && unserved_percent <= 0.2"
 	for seed := range uint64(6) {
 		cfg := example(t, keep, day, load.SeedDay)
 		cfg.Seed = seed
@@ -125,6 +125,13 @@ func checkPolicy(t *testing.T, cfg tune.Config, present, policy spec.Cluster) {
 	}
 	if diff := cmp.Diff(present.OnDemand.ScaleOut.Spike, policy.OnDemand.ScaleOut.Spike); diff != "" {
 		t.Errorf("what is fixed has changed (-present +candidate):\n%s", diff)
+	}
+	for _, p := range []spec.StepPolicy{policy.OnDemand.ScaleOut.Sustained, policy.Spot.ScaleOut.Sustained} {
+		for i := 1; i < len(p.Steps); i++ {
+			if p.Steps[i].Add < p.Steps[i-1].Add {
+				t.Errorf("step %d adds %d after %d", i, p.Steps[i].Add, p.Steps[i-1].Add)
+			}
+		}
 	}
 	if present.Spot.ScaleIn.Remove != policy.Spot.ScaleIn.Remove || present.Spot.Max != policy.Spot.Max {
 		t.Error("spot.scale_in.remove or spot.max has changed")
@@ -205,9 +212,8 @@ func TestReproducible(t *testing.T) {
 	}
 	other := example(t, tune.DefaultKeep, day)
 	other.Seed = 2
-	var b bytes.Buffer
-	if err := search(t, other).WriteJSON(&b); err != nil || bytes.HasPrefix(outputs[0], b.Bytes()) {
-		t.Errorf("another seed gives the same result (%v)", err)
+	if a, b := search(t, example(t, tune.DefaultKeep, day)).Chosen.Cost, search(t, other).Chosen.Cost; a == b {
+		t.Errorf("another seed finds the same policy, at %v USD", a)
 	}
 }
 
@@ -253,16 +259,28 @@ func TestExhaustive(t *testing.T) {
 
 // TestImpossible says which policy is nearest, and what stands in the way.
 func TestImpossible(t *testing.T) {
-	cfg := example(t, "over_slo_minutes == 0", "step:from=10,to=5000,at=12:00")
+	cfg := example(t, "unserved_percent == 0", "step:from=10,to=5000,at=12:00")
 	cfg.Candidates = 60
 	r := search(t, cfg)
-	if r.Kept || r.Err() == nil || r.Chosen.Distance > r.Present.Distance {
+	if r.Kept || r.Err() == nil || r.Chosen.Distance >= r.Present.Distance {
 		t.Fatalf("kept: %t, %v", r.Kept, r.Err())
 	}
-	for _, want := range []string{"none of 60 policies keeps over_slo_minutes == 0; the nearest is above", "try --range on_demand.max=10..20 --range spot.max=20..40"} {
+	for _, want := range []string{"none of 60 policies keeps unserved_percent == 0; the nearest is above", "try --range on_demand.max=10..20 --range spot.max=20..40"} {
 		if !strings.Contains(r.Err().Error(), want) {
 			t.Errorf("%v, want %s", r.Err(), want)
 		}
+	}
+}
+
+// TestLuck holds that a policy that keeps the condition by luck alone is not
+// chosen where another one keeps it with other seeds too.
+func TestLuck(t *testing.T) {
+	cfg := example(t, "over_slo_minutes <= 3", day)
+	cfg.Traces[0].Scenario.Market.ReclaimRate = 0.02
+	cfg.Seeds = 6
+	r := search(t, cfg)
+	if !r.Kept || r.Check.Kept != r.Check.Seeds {
+		t.Errorf("kept: %t, with %d of %d other seeds", r.Kept, r.Check.Kept, r.Check.Seeds)
 	}
 }
 
