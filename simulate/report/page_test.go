@@ -55,14 +55,14 @@ func TestPage(t *testing.T) {
 	if err := chromedp.Run(ctx, chromedp.Navigate(server.URL), chromedp.WaitVisible(".u-over", chromedp.ByQuery)); err != nil {
 		t.Fatal(err)
 	}
-	checkFigures(t, ctx, asJSON.Bytes())
-	checkDrawing(t, ctx)
-	checkZoom(t, ctx)
-	screenshot(t, ctx)
+	checkFigures(ctx, t, asJSON.Bytes())
+	checkDrawing(ctx, t)
+	checkZoom(ctx, t)
+	screenshot(ctx, t)
 }
 
 // checkFigures compares what the page shows with the JSON output.
-func checkFigures(t *testing.T, ctx context.Context, raw []byte) {
+func checkFigures(ctx context.Context, t *testing.T, raw []byte) {
 	t.Helper()
 	var document struct {
 		Runs []struct{ Summary map[string]float64 }
@@ -89,7 +89,7 @@ func checkFigures(t *testing.T, ctx context.Context, raw []byte) {
 }
 
 // checkDrawing finds a fair part of every chart's pixels to be painted.
-func checkDrawing(t *testing.T, ctx context.Context) {
+func checkDrawing(ctx context.Context, t *testing.T) {
 	t.Helper()
 	const painted = `[...document.querySelectorAll("canvas")].map(c => {
 		const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
@@ -112,7 +112,7 @@ func checkDrawing(t *testing.T, ctx context.Context) {
 }
 
 // checkZoom drags over the first chart and expects all to follow.
-func checkZoom(t *testing.T, ctx context.Context) {
+func checkZoom(ctx context.Context, t *testing.T) {
 	t.Helper()
 	const at = `(() => { const b = document.querySelector(".u-over").getBoundingClientRect(); return [b.left, b.top, b.width, b.height]; })()`
 	const spans = `charts.map(c => c.scales.x.max - c.scales.x.min)`
@@ -144,7 +144,7 @@ func checkZoom(t *testing.T, ctx context.Context) {
 }
 
 // screenshot leaves a picture where SCREENSHOT names a directory.
-func screenshot(t *testing.T, ctx context.Context) {
+func screenshot(ctx context.Context, t *testing.T) {
 	t.Helper()
 	dir := os.Getenv("SCREENSHOT")
 	if dir == "" {

@@ -68,10 +68,10 @@ func TestPage(t *testing.T) {
 	if err := chromedp.Run(ctx, chromedp.Navigate(server.URL), chromedp.WaitVisible(".u-over", chromedp.ByQuery)); err != nil {
 		t.Fatal(err)
 	}
-	checkShown(t, ctx, want)
-	checkPointing(t, ctx, want)
-	checkPainted(t, ctx, "#0969da", "#bc4c00", "#1a7f37", "#afb8c1")
-	screenshot(t, ctx)
+	checkShown(ctx, t, want)
+	checkPointing(ctx, t, want)
+	checkPainted(ctx, t, "#0969da", "#bc4c00", "#1a7f37", "#afb8c1")
+	screenshot(ctx, t)
 }
 
 // browser starts Chromium and returns a context whose actions go there.
@@ -89,7 +89,7 @@ func browser(t *testing.T) context.Context {
 }
 
 // evaluate returns the value of a script.
-func evaluate[T any](t *testing.T, ctx context.Context, script string) (value T) {
+func evaluate[T any](ctx context.Context, t *testing.T, script string) (value T) {
 	t.Helper()
 	if err := chromedp.Run(ctx, chromedp.Evaluate(script, &value)); err != nil {
 		t.Fatalf("%s: %v", script, err)
@@ -98,25 +98,25 @@ func evaluate[T any](t *testing.T, ctx context.Context, script string) (value T)
 }
 
 // checkShown compares the page with the JSON form.
-func checkShown(t *testing.T, ctx context.Context, want document) {
+func checkShown(ctx context.Context, t *testing.T, want document) {
 	t.Helper()
-	headline := evaluate[string](t, ctx, `document.getElementById("headline").textContent`)
+	headline := evaluate[string](ctx, t, `document.getElementById("headline").textContent`)
 	if costs := fmt.Sprintf("%.2f USD instead of %.2f USD", want.Chosen.Cost, want.Present.Cost); !strings.HasPrefix(headline, costs) {
 		t.Errorf("%q, want %s", headline, costs)
 	}
-	if rows := evaluate[int](t, ctx, `document.querySelectorAll("#front tbody tr").length`); rows != len(want.Front) {
+	if rows := evaluate[int](ctx, t, `document.querySelectorAll("#front tbody tr").length`); rows != len(want.Front) {
 		t.Errorf("%d rows, want %d", rows, len(want.Front))
 	}
-	if kind := evaluate[string](t, ctx, `document.getElementById("policy").dataset.kind`); kind != "chosen" {
+	if kind := evaluate[string](ctx, t, `document.getElementById("policy").dataset.kind`); kind != "chosen" {
 		t.Errorf("the %s policy is shown first, want the chosen one", kind)
 	}
-	if n := evaluate[int](t, ctx, `document.querySelectorAll("#policy tr").length`); n != len(want.Chosen.Changes) {
+	if n := evaluate[int](ctx, t, `document.querySelectorAll("#policy tr").length`); n != len(want.Chosen.Changes) {
 		t.Errorf("%d changes, want %d", n, len(want.Chosen.Changes))
 	}
 }
 
 // checkPainted looks for the colours of the present, chosen, front and other points.
-func checkPainted(t *testing.T, ctx context.Context, colours ...string) {
+func checkPainted(ctx context.Context, t *testing.T, colours ...string) {
 	t.Helper()
 	const script = `(() => {
 		const c = document.querySelector("canvas"), d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data, n = {};
@@ -131,7 +131,7 @@ func checkPainted(t *testing.T, ctx context.Context, colours ...string) {
 	if err := chromedp.Run(ctx, chromedp.DoubleClick(".u-over", chromedp.ByQuery), chromedp.Sleep(200*time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
-	painted := evaluate[map[string]int](t, ctx, script)
+	painted := evaluate[map[string]int](ctx, t, script)
 	for _, colour := range colours {
 		if painted[colour] < 10 {
 			t.Errorf("%d pixels of %s", painted[colour], colour)
@@ -141,7 +141,7 @@ func checkPainted(t *testing.T, ctx context.Context, colours ...string) {
 
 // checkPointing points at, and then clicks, a policy of the front: the one that
 // is farthest from any other point.
-func checkPointing(t *testing.T, ctx context.Context, want document) {
+func checkPointing(ctx context.Context, t *testing.T, want document) {
 	t.Helper()
 	const at = `(() => {
 		chart.over.scrollIntoView();
@@ -153,35 +153,35 @@ func checkPointing(t *testing.T, ctx context.Context, want document) {
 		return [n, ...places[n]];
 	})()`
 	const title = `document.querySelector("#policy h2").textContent`
-	found := evaluate[[]float64](t, ctx, at)
+	found := evaluate[[]float64](ctx, t, at)
 	last, place := int(found[0]), found[1:]
 	away := chromedp.MouseEvent(input.MouseMoved, 5, 5)
 	if err := chromedp.Run(ctx, chromedp.MouseEvent(input.MouseMoved, place[0], place[1])); err != nil {
 		t.Fatal(err)
 	}
 	name := fmt.Sprintf("policy %d of the front", last+1)
-	if shown := evaluate[string](t, ctx, title); shown != name {
+	if shown := evaluate[string](ctx, t, title); shown != name {
 		t.Errorf("%q is shown under the pointer, want %q", shown, name)
 	}
-	if n := evaluate[int](t, ctx, `document.querySelectorAll("#policy tr").length`); n != len(want.Front[last].Changes) {
+	if n := evaluate[int](ctx, t, `document.querySelectorAll("#policy tr").length`); n != len(want.Front[last].Changes) {
 		t.Errorf("%d changes, want %d", n, len(want.Front[last].Changes))
 	}
 	if err := chromedp.Run(ctx, away); err != nil {
 		t.Fatal(err)
 	}
-	if shown := evaluate[string](t, ctx, title); shown != "chosen policy" {
+	if shown := evaluate[string](ctx, t, title); shown != "chosen policy" {
 		t.Errorf("%q is shown after the pointer left, want the chosen policy", shown)
 	}
 	if err := chromedp.Run(ctx, chromedp.MouseClickXY(place[0], place[1]), away); err != nil {
 		t.Fatal(err)
 	}
-	if shown := evaluate[string](t, ctx, title); shown != name {
+	if shown := evaluate[string](ctx, t, title); shown != name {
 		t.Errorf("%q is shown after a click, want %q", shown, name)
 	}
 }
 
 // screenshot leaves a picture where SCREENSHOT names a directory.
-func screenshot(t *testing.T, ctx context.Context) {
+func screenshot(ctx context.Context, t *testing.T) {
 	t.Helper()
 	dir := os.Getenv("SCREENSHOT")
 	if dir == "" {
