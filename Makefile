@@ -84,6 +84,7 @@ bench-release: ## Measure building and publishing 1 GiB against tar, gzip and aw
 bench-simulate: ## Measure the simulator: speed, memory, growth, what limits it
 	go run ./internal/bench/simulate
 	go test -run '^$$' -bench . ./simulate
+	go test -run '^$$' -bench Tune -benchtime 3x ./simulate/tune
 
 .PHONY: check-simulate
 check-simulate: ## Compare the simulator with its slow reference on 10,000 random scenarios

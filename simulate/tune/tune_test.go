@@ -326,7 +326,7 @@ func TestRefused(t *testing.T) {
 		`range spot.min is given twice`: func(c *tune.Config) {
 			c.Ranges = []tune.Range{{Path: "spot.min", Low: "1", High: "2"}, {Path: "spot.min", Low: "1", High: "2"}}
 		},
-		`no valid policy lies within the ranges: clusters.obelix.spot.max_price is 0.05, want above the on-demand price 0.125`: func(c *tune.Config) {
+		`no valid policy lies within the ranges: clusters.obelix.spot.max_price is 0.05, want above the on-demand price`: func(c *tune.Config) {
 			c.Ranges = []tune.Range{{Path: "spot.max_price", Low: "0.05", High: "0.05"}}
 		},
 		`cluster "oblix" is not there; did you mean obelix?`: func(c *tune.Config) { c.Cluster = "oblix" },
