@@ -84,9 +84,9 @@ func (c Config) Validate() error {
 const (
 	// settle is how long the cluster may take until it serves.
 	settle = time.Minute
-	// lead is the time until the notice once agents watch, beside one poll, and
-	// what each instance adds to it.
-	lead, leadEach = 2 * time.Second, 150 * time.Millisecond
+	// lead is the time until the notice once agents watch, beside one poll and
+	// twice what it took to start the metadata services before.
+	lead = time.Second
 )
 
 // Run drills. An error says that there was no drill; broken promises are in the
@@ -135,6 +135,8 @@ type run struct {
 	loading  sync.WaitGroup
 	stopLoad context.CancelFunc
 	before   int
+	// starting is how long it took to start the metadata services.
+	starting time.Duration
 
 	mu        sync.Mutex
 	addresses map[string]string // of services, by instance
@@ -301,14 +303,13 @@ func (d *run) serve(ctx context.Context) error {
 // arm starts the metadata services, without a notice, and the agents, and waits
 // until they watch.
 func (d *run) arm(ctx context.Context) error {
+	far := time.Now().Add(24 * time.Hour)
+	if err := d.startMetadata(ctx, far, far); err != nil {
+		return err
+	}
 	for _, m := range d.machines {
 		stopped := make(chan struct{})
 		agentContext, stop := context.WithCancel(ctx)
-		far := time.Now().Add(24 * time.Hour)
-		if err := m.metadata.start(ctx, far, far); err != nil {
-			stop()
-			return err
-		}
 		d.background(agentContext, func(ctx context.Context) error {
 			defer close(stopped)
 			return m.agent.run(ctx)
@@ -328,4 +329,19 @@ func (d *run) arm(ctx context.Context) error {
 	}
 	d.Progress(fmt.Sprintf("%d agents watch", len(d.machines)))
 	return nil
+}
+
+// startMetadata starts all metadata services at the same time, and notes how
+// long that took.
+func (d *run) startMetadata(ctx context.Context, notice, end time.Time) error {
+	begin := time.Now()
+	var work sync.WaitGroup
+	errs := make([]error, len(d.machines))
+	for n, m := range d.machines {
+		m.notice, m.end = notice, end
+		work.Go(func() { errs[n] = m.metadata.start(ctx, notice, end) })
+	}
+	work.Wait()
+	d.starting = time.Since(begin)
+	return errors.Join(errs...)
 }

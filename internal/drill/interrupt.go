@@ -3,7 +3,6 @@ package drill
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 )
 
@@ -52,20 +51,10 @@ func (d *run) interrupt(ctx context.Context) error {
 // so in time, a later one.
 func (d *run) giveNotice(ctx context.Context) error {
 	for range putOffs {
-		after := lead + time.Duration(len(d.machines))*leadEach + d.Timing.Poll
+		after := lead + 2*d.starting + d.Timing.Poll
 		notice := time.Now().Add(after).Truncate(time.Second).Add(time.Second)
-		end := notice.Add(d.Timing.Notice.Round(time.Second))
-		var work sync.WaitGroup
-		errs := make([]error, len(d.machines))
-		for n, m := range d.machines {
-			m.notice, m.end = notice, end
-			work.Go(func() { errs[n] = m.metadata.start(ctx, notice, end) })
-		}
-		work.Wait()
-		for _, err := range errs {
-			if err != nil {
-				return err
-			}
+		if err := d.startMetadata(ctx, notice, notice.Add(d.Timing.Notice.Round(time.Second))); err != nil {
+			return err
 		}
 		if time.Until(notice) > d.Timing.Poll+lead/4 {
 			return nil

@@ -79,11 +79,11 @@ func (m *machine) hooksRun() ([]string, error) {
 	return strings.Fields(string(data)), nil
 }
 
-// ready waits until the agent has asked for a notice and there was none.
+// ready waits until the agent has asked for a notice, more than once, and there
+// was none.
 func (m *machine) ready(ctx context.Context) error {
 	const polls = 2
-	before := m.metadata.quietPolls()
-	for m.metadata.quietPolls() < before+polls {
+	for m.metadata.quietPolls() < polls {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("the agent of %s does not ask for its notice: %w\n%s", m.id, context.Cause(ctx), m.lastWords())
