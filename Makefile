@@ -95,8 +95,8 @@ mutate: ## Break the simulator rule by rule: its tests have to notice
 	go run ./internal/mutate
 
 .PHONY: bench-rescue
-bench-rescue: versions ## Measure the agent: notice to rescue, memory, CPU, size; and against a shell loop
-	go run ./internal/bench/rescue
+bench-rescue: versions ## Measure the agent: notice to rescue, memory, CPU, size; and against a shell loop; BENCH='-idle 1m …'
+	go run ./internal/bench/rescue $(BENCH)
 
 .PHONY: bench-review
 bench-review: ## Measure reviewing a plan of 5,000 resources and 60 MB: time and memory

@@ -60,11 +60,22 @@ func (p *Process) Kill() error {
 		return nil
 	default:
 	}
-	if err := killGroup(p.PID()); err != nil && !errors.Is(err, os.ErrProcessDone) && !errors.Is(err, syscall.ESRCH) {
+	if err := ignoreGone(killGroup(p.PID())); err != nil {
 		return err
 	}
 	<-p.ended
 	return nil
+}
+
+// Sweep kills what a process that has just ended has left in its process group.
+func (p *Process) Sweep() error { return ignoreGone(sweepGroup(p.PID())) }
+
+// ignoreGone returns nil where there was nothing to kill.
+func ignoreGone(err error) error {
+	if errors.Is(err, os.ErrProcessDone) || errors.Is(err, syscall.ESRCH) {
+		return nil
+	}
+	return err
 }
 
 // Stop asks the process to end, and kills it where it has not after grace.

@@ -105,10 +105,13 @@ func (a *app) localDrill(ctx context.Context, args []string, file string, o loca
 	} else {
 		printDrill(a.stdout, report)
 	}
-	if err == nil && !report.Green {
-		err = errors.New("the drill is red: " + broken(report))
+	switch {
+	case err != nil || report.Green:
+		return err
+	case report.Undecided:
+		return fmt.Errorf("the drill is undecided: this machine, late by up to %.1f s, is too busy to judge: %s; drill again, or with fewer --interruptions", report.Lag, broken(report))
 	}
-	return err
+	return errors.New("the drill is red: " + broken(report))
 }
 
 // drilled returns the cluster to drill: that of the description, or where none
@@ -159,7 +162,10 @@ func printDrill(w io.Writer, r drill.Report) {
 	rows := make([][]any, len(r.Promises))
 	for n, p := range r.Promises {
 		verdict := "ok"
-		if !p.Kept {
+		switch {
+		case p.TooBusy:
+			verdict = "too busy to judge"
+		case !p.Kept:
 			verdict = "BROKEN"
 		}
 		rows[n] = []any{p.Name, p.Want, p.Got, verdict}
@@ -178,7 +184,7 @@ func printDrill(w io.Writer, r drill.Report) {
 		fmt.Fprintf(w, "  %s\n", reason)
 	}
 	if c := r.Chaos; c != nil {
-		fmt.Fprintf(w, "chaos: %d kills, %d metadata outages, %d times AWS refused everything for a while\n", c.Kills, c.MetadataOutages, c.APIOutages)
+		fmt.Fprintf(w, "hindered by %d kills, %d metadata outages, %d times AWS refused everything for a while\n", c.Kills, c.MetadataOutages, c.APIOutages)
 	}
 	s := r.Settings
 	fmt.Fprintf(w, "times in seconds%s: notice %g, poll %g, calls %g, deregistration %g of which %g with new requests, hooks %g, flush %g, boot %g\n",
@@ -188,7 +194,10 @@ func printDrill(w io.Writer, r drill.Report) {
 		fmt.Fprintf(w, "logs: %s\n", r.Directory)
 	}
 	verdict := "green: every promise was kept"
-	if !r.Green {
+	switch {
+	case r.Undecided:
+		verdict = "undecided: this machine was too busy to judge"
+	case !r.Green:
 		verdict = "red: a promise was broken"
 	}
 	fmt.Fprintf(w, "%s of %s is %s\n", r.Cluster, r.Environment, verdict)

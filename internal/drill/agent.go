@@ -54,6 +54,11 @@ func (a *agent) run(ctx context.Context) error {
 			return process.Kill()
 		}
 		ended := time.Now()
+		// As systemd does: nothing that it has started meets its successor.
+		if err := process.Sweep(); err != nil {
+			return err
+		}
+		a.died(ended)
 		if a.once {
 			a.note(span{ended, ended.Add(24 * time.Hour)})
 			return nil
@@ -90,12 +95,16 @@ func (a *agent) note(s span) {
 	a.down = append(a.down, s)
 }
 
-// kill ends the agent and all that it has started, as systemd does before it
-// starts it again.
+func (a *agent) died(at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.kills = append(a.kills, at)
+}
+
+// kill ends the agent and all that it has started.
 func (a *agent) kill() error {
 	a.mu.Lock()
 	process := a.process
-	a.kills = append(a.kills, time.Now())
 	a.mu.Unlock()
 	if process == nil {
 		return nil
@@ -103,7 +112,7 @@ func (a *agent) kill() error {
 	return process.Kill()
 }
 
-// killed is how often it was killed from a time on.
+// killed is how often it has ended from a time on, whoever killed it.
 func (a *agent) killed(from time.Time) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()

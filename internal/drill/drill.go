@@ -87,6 +87,8 @@ const (
 	// lead is the time until the notice once agents watch, beside one poll and
 	// twice what it took to start the metadata services before.
 	lead = time.Second
+	// serverGrace is how long after an error the server is seen to have ended.
+	serverGrace = 100 * time.Millisecond
 )
 
 // Run drills. An error says that there was no drill; broken promises are in the
@@ -109,13 +111,13 @@ func Run(ctx context.Context, cfg Config) (report Report, err error) {
 	}()
 	for _, step := range []func(context.Context) error{d.build, d.serve, d.arm, d.interrupt} {
 		if err := step(ctx); err != nil {
-			if cause := context.Cause(ctx); cause != nil {
-				return Report{}, cause
-			}
-			return Report{}, err
+			return Report{}, d.why(ctx, err)
 		}
 	}
-	return d.report(ctx)
+	if report, err = d.report(ctx); err != nil {
+		return Report{}, d.why(ctx, err)
+	}
+	return report, nil
 }
 
 // run is a drill that is going on.
@@ -126,6 +128,7 @@ type run struct {
 	work     sync.WaitGroup
 	closers  []func() error
 	dir      string
+	server   *moto.Server // nil where it is somebody else's
 	cloud    *cloud
 	shared   *awsShared
 	balancer *balancer
@@ -140,6 +143,23 @@ type run struct {
 
 	mu        sync.Mutex
 	addresses map[string]string // of services, by instance
+}
+
+// why is the reason for which a drill has come to nothing: an error that it is
+// met by, unless something else has ended it.
+func (d *run) why(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	if d.server == nil {
+		return err
+	}
+	select {
+	case <-d.server.Ended():
+		return fmt.Errorf("moto_server, which stands for AWS and keeps all in memory, has ended: %w", d.server.Err())
+	case <-time.After(serverGrace):
+		return err
+	}
 }
 
 // background runs body until ctx ends; an error ends the drill.
@@ -192,7 +212,7 @@ func (d *run) build(ctx context.Context) error {
 	if d.cloud, err = newCloud(ctx, endpoint, d.Config); err != nil {
 		return fmt.Errorf("the cluster in moto_server: %w", err)
 	}
-	if d.shared, err = newAWSShared(endpoint, d.Account, d.cloud.policyARN); err != nil {
+	if d.shared, err = newAWSShared(endpoint, d.Account, d.cloud.policyARN, &d.lag); err != nil {
 		return err
 	}
 	desired, anchors, err := d.cloud.group(ctx, d.cloud.onDemand)
@@ -227,6 +247,7 @@ func (d *run) aws(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	d.server = server
 	d.later(server.Stop)
 	return server.URL, nil
 }
@@ -308,6 +329,7 @@ func (d *run) arm(ctx context.Context) error {
 		return err
 	}
 	for _, m := range d.machines {
+		d.background(ctx, m.keepMetadata)
 		stopped := make(chan struct{})
 		agentContext, stop := context.WithCancel(ctx)
 		d.background(agentContext, func(ctx context.Context) error {

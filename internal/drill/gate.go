@@ -57,12 +57,13 @@ type awsGate struct {
 type awsShared struct {
 	proxy     *httputil.ReverseProxy
 	policyARN string
+	lag       *lag
 	// writing lets one change through at a time. What is atomic at AWS, the
 	// stand-in does by looking and then writing, in threads that overlap.
 	writing sync.Mutex
 }
 
-func newAWSShared(target, account, policyARN string) (*awsShared, error) {
+func newAWSShared(target, account, policyARN string, late *lag) (*awsShared, error) {
 	proxy, err := newProxy(target)
 	if err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func newAWSShared(target, account, policyARN string) (*awsShared, error) {
 		r.Out.Header.Set(moto.AccountHeader, account)
 	}
 	proxy.ModifyResponse = forgiveAbsent
-	return &awsShared{proxy: proxy, policyARN: policyARN}, nil
+	return &awsShared{proxy: proxy, policyARN: policyARN, lag: late}, nil
 }
 
 // forgiveAbsent lets a target leave that has left before, as AWS does and the
@@ -126,6 +127,7 @@ func (g *awsGate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	recorder := &statusRecorder{ResponseWriter: w, decided: func(status int) { g.note(action, status) }}
 	if action == executePolicy || action == deregisterTargets {
+		defer g.shared.lag.note(time.Now())
 		g.shared.writing.Lock()
 		defer g.shared.writing.Unlock()
 		// What AWS has begun it finishes, also when the agent is killed.

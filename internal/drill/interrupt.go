@@ -34,6 +34,9 @@ func (d *run) interrupt(ctx context.Context) error {
 		}
 	}
 	pause(ctx, time.Until(end))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	for _, m := range d.machines {
 		m.stopped = m.service.stopped()
 		if err := m.off(); err != nil {
@@ -71,7 +74,7 @@ func (d *run) watch(ctx context.Context) error {
 	every(ctx, watchEvery, func(ctx context.Context) {
 		before := time.Now()
 		desired, ids, err := d.cloud.group(ctx, d.cloud.onDemand)
-		d.lag.note(time.Since(before))
+		d.lag.note(before)
 		if err != nil {
 			if failed == nil && ctx.Err() == nil {
 				failed = err
@@ -110,10 +113,10 @@ func (d *run) report(ctx context.Context) (Report, error) {
 		Environment: d.Environment, Cluster: d.Cluster,
 		Desired:  Desired{Before: d.before, After: after, Max: d.cloud.maxOnDemand},
 		Requests: d.load.sum(), Scale: d.Scale, Settings: d.Timing.settings(), Directory: d.Directory,
-		Lag: time.Duration(d.lag.most.Load()).Seconds(),
+		Lag: d.lag.most(d.machines[0].notice.Add(-d.Timing.Poll), d.machines[0].end).Seconds(),
 	}
 	var latencies []float64
-	for _, m := range d.machines {
+	for n, m := range d.machines {
 		i, err := m.instance(d.Config)
 		if err != nil {
 			return Report{}, err
@@ -122,15 +125,14 @@ func (d *run) report(ctx context.Context) (Report, error) {
 		if i.Rescue != nil {
 			latencies = append(latencies, *i.Rescue)
 		}
-		if d.Chaos {
-			r.Chaos = r.Chaos.add(m.suffered())
+		if i.Rescue != nil {
+			r.Instances[n].Lag = d.lag.most(m.notice.Add(-d.Timing.Poll), m.aws.accepted(executePolicy)[0].at).Seconds()
+		}
+		if suffered := m.suffered(); d.Chaos || suffered != (Chaos{}) {
+			r.Chaos = r.Chaos.add(suffered)
 		}
 	}
 	r.Latency = Latency{percentile(latencies, 50), percentile(latencies, 99), percentile(latencies, 100)}
-	r.Promises = r.promises()
-	r.Green = true
-	for _, p := range r.Promises {
-		r.Green = r.Green && p.Kept
-	}
+	r.Judge()
 	return r, nil
 }

@@ -3,26 +3,54 @@ package drill
 import (
 	"context"
 	"os/exec"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
 // lag measures how late this machine does what takes next to no time on one
 // that is idle: a drill on one that is busy judges the machine as much as the
 // agents.
-type lag struct{ most atomic.Int64 }
+type lag struct {
+	mu    sync.Mutex
+	delay []delay
+}
 
-// lagEvery is how often it is measured.
-const lagEvery = 50 * time.Millisecond
+// delay is something that took long.
+type delay struct {
+	span
+	late time.Duration
+}
 
-// note takes how long something took that takes next to no time.
-func (l *lag) note(late time.Duration) {
-	for {
-		most := l.most.Load()
-		if int64(late) <= most || l.most.CompareAndSwap(most, int64(late)) {
-			return
+const (
+	// lagEvery is how often it is measured.
+	lagEvery = 50 * time.Millisecond
+	// lagFloor is what an idle machine takes.
+	lagFloor = 10 * time.Millisecond
+)
+
+// note takes what should have taken no time since then, and ended now.
+func (l *lag) note(since time.Time) { l.add(since, time.Since(since)) }
+
+func (l *lag) add(since time.Time, late time.Duration) {
+	if late < lagFloor {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.delay = append(l.delay, delay{span{since, time.Now()}, late})
+}
+
+// most is the longest delay that touches the time between two moments.
+func (l *lag) most(from, to time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	most := time.Duration(0)
+	for _, d := range l.delay {
+		if d.from.Before(to) && d.to.After(from) {
+			most = max(most, d.late)
 		}
 	}
+	return most
 }
 
 // run measures, until ctx ends, how late timers are and how long it takes to
@@ -35,16 +63,13 @@ func (l *lag) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		before := time.Now()
 		pause(ctx, lagEvery)
-		late := time.Since(before) - lagEvery
-		if program != "" && ctx.Err() == nil {
-			before = time.Now()
-			err := exec.CommandContext(ctx, program).Run()
-			if err == nil {
-				late = max(late, time.Since(before))
-			}
+		if ctx.Err() != nil {
+			break
 		}
-		if ctx.Err() == nil {
-			l.note(late)
+		l.add(before, time.Since(before)-lagEvery)
+		before = time.Now()
+		if program != "" && exec.CommandContext(ctx, program).Run() == nil {
+			l.note(before)
 		}
 	}
 	return nil

@@ -103,6 +103,13 @@ func (m *machine) lastWords() string {
 	return strings.Join(lines[max(0, len(lines)-5):], "\n")
 }
 
+// keepMetadata has the metadata service outlive whoever kills it.
+func (m *machine) keepMetadata(ctx context.Context) error {
+	return m.metadata.keep(ctx, func(from time.Time) {
+		m.outage(span{from, time.Now()}, Chaos{MetadataOutages: 1})
+	})
+}
+
 // outage notes that something around the agent did not work, and counts it.
 func (m *machine) outage(s span, c Chaos) {
 	m.mu.Lock()

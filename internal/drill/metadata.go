@@ -29,6 +29,8 @@ const (
 	metadataGrace = 30 * time.Second
 	// portAttempts is how often a port that was free a moment ago is tried.
 	portAttempts = 5
+	// keepEvery is how often a service that is down is looked for.
+	keepEvery = 20 * time.Millisecond
 )
 
 // metadata is one instance's metadata service: amazon-ec2-metadata-mock behind a
@@ -37,8 +39,12 @@ type metadata struct {
 	*listener
 	program, dir, id string
 
+	// changing is held while the service is started or stopped.
+	changing    sync.Mutex
+	notice, end time.Time // of the service that was started last
+
 	mu      sync.Mutex
-	process *child.Process
+	process *child.Process         // nil while the service is down on purpose
 	proxy   *httputil.ReverseProxy // nil while the service is down
 	polls   int
 	noticed time.Time
@@ -65,12 +71,60 @@ func (m *metadata) config() string { return filepath.Join(m.dir, "metadata.json"
 // an end at another. It takes the place of the one that runs; tokens of that
 // one are worth nothing any more.
 func (m *metadata) start(ctx context.Context, notice, end time.Time) error {
+	m.changing.Lock()
+	defer m.changing.Unlock()
+	m.notice, m.end = notice, end
+	return m.launch(ctx)
+}
+
+// keep starts the service again when it ends by itself or is killed by somebody
+// else, until ctx ends. Down is told from when on it was gone, once it is back.
+func (m *metadata) keep(ctx context.Context, down func(from time.Time)) error {
+	for ctx.Err() == nil {
+		process := m.running()
+		if process == nil {
+			pause(ctx, keepEvery)
+			continue
+		}
+		select {
+		case <-process.Ended():
+		case <-ctx.Done():
+			return nil
+		}
+		from := time.Now()
+		if again, err := m.revive(ctx, process); err != nil && ctx.Err() == nil {
+			return err
+		} else if again {
+			down(from)
+		}
+	}
+	return nil
+}
+
+// revive starts the service again, unless another has taken the place of the
+// process that has ended, or none is to.
+func (m *metadata) revive(ctx context.Context, ended *child.Process) (bool, error) {
+	m.changing.Lock()
+	defer m.changing.Unlock()
+	if m.running() != ended {
+		return false, nil
+	}
+	return true, m.launch(ctx)
+}
+
+func (m *metadata) running() *child.Process {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.process
+}
+
+func (m *metadata) launch(ctx context.Context) error {
 	for attempt := 1; ; attempt++ {
 		port, err := freePort()
 		if err != nil {
 			return err
 		}
-		process, err := child.Start(m.command(port, notice, end))
+		process, err := child.Start(m.command(port, m.notice, m.end))
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.program, err)
 		}
@@ -166,6 +220,8 @@ func QuietMetadata(ctx context.Context, program, dir, id string) (url string, st
 
 // stop ends the service; what asks it is cut off.
 func (m *metadata) stop() error {
+	m.changing.Lock()
+	defer m.changing.Unlock()
 	m.mu.Lock()
 	process := m.process
 	m.process, m.proxy = nil, nil

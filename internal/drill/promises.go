@@ -16,9 +16,77 @@ type Promise struct {
 	Got  string `json:"got"`
 	// Kept says whether the one is within the other.
 	Kept bool `json:"kept"`
+	// TooBusy says of a promise that was not kept that this may be the machine's
+	// doing: it cannot be judged.
+	TooBusy bool `json:"too_busy,omitempty"`
 }
 
-// promises judges what was seen.
+// Names of promises that a slow machine can break.
+const (
+	promiseRescue  = "rescue after the notice, within"
+	promiseDropped = "dropped requests"
+	promiseHooks   = "hooks run, once and in order"
+	promiseStopped = "service stopped by its hook"
+	promiseMarker  = "final marker written"
+	promiseEnd     = "done before the end, left"
+)
+
+// usualLag is how late a machine is that has little else to do: limits have
+// room for it.
+const usualLag = 0.05
+
+// Steps of an agent, one after the other, each of which a slow machine delays.
+const (
+	stepsToRescue = 4 // a poll, its answer, a look at the group, the call
+	stepsToLeave  = 4 // the balancer's look at registrations, a request and its answer, the hook
+	stepsOfHook   = 3 // a shell, what it starts, the record of it
+)
+
+// Judge fills in the promises, and whether all were kept.
+func (r *Report) Judge() {
+	r.Promises = r.promises()
+	r.Green = true
+	r.Undecided = false
+	for n := range r.Promises {
+		p := &r.Promises[n]
+		p.TooBusy = !p.Kept && r.tooBusy(p.Name)
+		r.Green = r.Green && p.Kept
+		r.Undecided = r.Undecided || p.TooBusy
+	}
+	for _, p := range r.Promises {
+		r.Undecided = r.Undecided && (p.Kept || p.TooBusy)
+	}
+}
+
+// tooBusy says whether the machine was so late that it may have broken the
+// promise: what it added to the steps is more than the time that there is to
+// spare for them. What time cannot excuse is not among them.
+func (r Report) tooBusy(promise string) bool {
+	s := r.Settings
+	hook := min(s.Hooks/2, s.Flush) // as two hooks share their time
+	spare := map[string]struct {
+		time  float64
+		steps int
+	}{
+		promiseDropped: {(s.Deregistration - s.Propagation) / 4, stepsToLeave}, // see Timing.Longest
+		promiseHooks:   {hook, stepsOfHook},
+		promiseStopped: {hook, stepsOfHook},
+		promiseMarker:  {hook, stepsOfHook},
+		promiseEnd:     {hook, stepsOfHook},
+	}
+	if promise == promiseRescue {
+		for _, i := range r.Instances {
+			if i.Rescue == nil || *i.Rescue > i.Limit+i.Lag*stepsToRescue {
+				return false
+			}
+		}
+		return true
+	}
+	is, timed := spare[promise]
+	return timed && r.Lag*float64(is.steps) > is.time
+}
+
+// promises compares what was seen with what was promised.
 func (r Report) promises() []Promise {
 	n := len(r.Instances)
 	all := fmt.Sprintf("%d of %d", n, n)
@@ -27,19 +95,19 @@ func (r Report) promises() []Promise {
 	}
 	counted := func(name string, is func(i Instance) bool) Promise {
 		got := count(is)
-		return Promise{name, all, got, got == all}
+		return Promise{Name: name, Want: all, Got: got, Kept: got == all}
 	}
 	return []Promise{
 		counted("rescue accepted", func(i Instance) bool { return i.Rescue != nil }),
 		r.inTime(),
 		r.desired(),
-		{"dropped requests", "0", fmt.Sprint(r.Requests.Dropped), r.Requests.Dropped == 0 && r.Requests.Sent > 0},
+		{Name: promiseDropped, Want: "0", Got: fmt.Sprint(r.Requests.Dropped), Kept: r.Requests.Dropped == 0 && r.Requests.Sent > 0},
 		counted("out of the load balancer", func(i Instance) bool { return i.Deregistered != nil }),
-		counted("hooks run, once and in order", func(i Instance) bool {
+		counted(promiseHooks, func(i Instance) bool {
 			return slices.Equal(i.Hooks, hookOrder) || i.Kills > 0 && slices.Equal(unique(i.Hooks), hookOrder)
 		}),
-		counted("service stopped by its hook", func(i Instance) bool { return i.Stopped }),
-		counted("final marker written", func(i Instance) bool { return i.Left != nil }),
+		counted(promiseStopped, func(i Instance) bool { return i.Stopped }),
+		counted(promiseMarker, func(i Instance) bool { return i.Left != nil }),
 		r.beforeTheEnd(),
 	}
 }
@@ -52,9 +120,10 @@ var hookOrder = []string{noteHook, stopHook, flushHook}
 func unique(hooks []string) []string { return slices.Compact(slices.Clone(hooks)) }
 
 // inTime is about the latency of the rescue: each instance has a limit, which
-// is the longer the more was done to hinder its agent.
+// is the longer the more was done to hinder its agent, and put off by what the
+// machine was later than usual.
 func (r Report) inTime() Promise {
-	p := Promise{Name: "rescue after the notice, within", Want: "no rescue", Got: "no rescue"}
+	p := Promise{Name: promiseRescue, Want: "no rescue", Got: "no rescue"}
 	p.Kept = len(r.Instances) > 0
 	var worst Instance
 	margin := math.Inf(1)
@@ -63,6 +132,7 @@ func (r Report) inTime() Promise {
 			p.Kept = false
 			continue
 		}
+		i.Limit += max(0, i.Lag-usualLag)
 		if m := i.Limit - *i.Rescue; m < margin {
 			margin, worst = m, i
 		}
@@ -87,11 +157,11 @@ func (r Report) desired() Promise {
 	if most > n {
 		want = fmt.Sprintf("%d to %d", n, most)
 	}
-	return Promise{"desired capacity rises by", want, fmt.Sprint(rise), n <= rise && rise <= most}
+	return Promise{Name: "desired capacity rises by", Want: want, Got: fmt.Sprint(rise), Kept: n <= rise && rise <= most}
 }
 
 func (r Report) beforeTheEnd() Promise {
-	p := Promise{Name: "done before the end, left", Want: "above 0.0 s", Got: "not done", Kept: len(r.Instances) > 0}
+	p := Promise{Name: promiseEnd, Want: "above 0.0 s", Got: "not done", Kept: len(r.Instances) > 0}
 	least := math.Inf(1)
 	for _, i := range r.Instances {
 		if i.Left == nil {

@@ -10,8 +10,10 @@ import (
 
 // Report is what a drill has shown. Times are in seconds.
 type Report struct {
-	// Green says that every promise was kept.
-	Green bool `json:"green"`
+	// Green says that every promise was kept, Undecided that none was broken but
+	// the machine was too busy to judge some.
+	Green     bool `json:"green"`
+	Undecided bool `json:"undecided,omitempty"`
 	// Environment and Cluster are whose names and settings were used.
 	Environment string `json:"environment"`
 	Cluster     string `json:"cluster"`
@@ -23,7 +25,8 @@ type Report struct {
 	Desired Desired `json:"desired"`
 	// Requests are those of the load.
 	Requests Requests `json:"requests"`
-	// Chaos is what was done to the agents. Nil: nothing.
+	// Chaos is what was done to the agents, by the drill or by somebody else.
+	// Nil: nothing.
 	Chaos *Chaos `json:"chaos,omitempty"`
 	// Instances are the interrupted ones.
 	Instances []Instance `json:"instances"`
@@ -74,6 +77,8 @@ type Instance struct {
 	// Rescue is when AWS accepted the rescue, Limit when it had to.
 	Rescue *float64 `json:"rescue,omitempty"`
 	Limit  float64  `json:"limit"`
+	// Lag is the machine's until then, see Report.
+	Lag float64 `json:"machine_lag"`
 	// Rescues is how often AWS accepted it.
 	Rescues int `json:"rescues"`
 	// Deregistered is when AWS took it out of the load balancer.

@@ -129,6 +129,12 @@ func Start(ctx context.Context) (*Server, error) {
 	}
 }
 
+// Ended is closed when the server has ended, Err then says how.
+func (s *Server) Ended() <-chan struct{} { return s.process.Ended() }
+
+// Err is how the server ended, once it has.
+func (s *Server) Err() error { return s.process.Err() }
+
 // Stop ends the server and waits for its end.
 func (s *Server) Stop() error { return s.process.Kill() }
 

@@ -36,8 +36,13 @@
 //	higher by more           several instances are being rescued and this one
 //	                         may not be among them: execute again
 //
+// In doubt are only attempts that were cut off: by a kill, by a connection that
+// broke, by a server error other than 503. What AWS refuses, throttles or turns
+// away with 503 was not executed.
+//
 // What remains: one instance too many, where several are interrupted at once;
-// one too few, where the only capacity added within those few seconds was
-// somebody else's. An extra instance costs cents, a missing one drops calls, so
-// all that is in doubt is executed again.
+// one too few, where an attempt that was cut off came to nothing and the only
+// capacity added within those few seconds was somebody else's. An extra instance
+// costs cents, a missing one drops calls, so where the capacity is not higher by
+// just one, or not known, the policy is executed again.
 package rescue

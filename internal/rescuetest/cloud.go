@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	scaling "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
@@ -30,7 +29,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"github.com/tandem-iac/tandem/internal/mototest"
+	"github.com/tandem-iac/tandem/internal/moto"
 	"github.com/tandem-iac/tandem/internal/rescue/metric"
 )
 
@@ -89,25 +88,22 @@ type Cloud struct {
 }
 
 const (
-	policyName    = "rescue"
-	image         = "ami-12c6146b"
-	accountHeader = "X-Moto-Account-Id"
+	policyName = "rescue"
+	image      = "ami-12c6146b"
 )
 
 var accounts atomic.Int64
 
-// NewCloud makes a cluster in the moto server at moto. The caller closes it.
-func NewCloud(ctx context.Context, moto string, size Size) (*Cloud, error) {
+// NewCloud makes a cluster in the moto server at url. The caller closes it.
+func NewCloud(ctx context.Context, url string, size Size) (*Cloud, error) {
 	c := &Cloud{
-		moto: moto, account: fmt.Sprintf("%06d%06d", os.Getpid()%1e6, accounts.Add(1)), count: map[string]int{},
+		moto: url, account: fmt.Sprintf("%06d%06d", os.Getpid()%1e6, accounts.Add(1)), count: map[string]int{},
 		Spot: "test-web-spot", OnDemand: "test-web-on-demand",
 	}
 	c.server = httptest.NewServer(c)
 	c.URL = c.server.URL
-	cfg := aws.Config{
-		Region: mototest.Region, BaseEndpoint: &moto, HTTPClient: member(c.account),
-		Credentials: credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "secret", ""),
-	}
+	cfg := moto.Config(url)
+	cfg.HTTPClient = moto.Member(c.account)
 	c.groups, c.targets, c.metrics = autoscaling.NewFromConfig(cfg), elb.NewFromConfig(cfg), cloudwatch.NewFromConfig(cfg)
 	if err := c.build(ctx, ec2.NewFromConfig(cfg), size); err != nil {
 		c.Close()
@@ -122,20 +118,12 @@ func (c *Cloud) Close() {
 	c.server.Close()
 }
 
-// member is an HTTP client of somebody in the account.
-type member string
-
-func (m member) Do(r *http.Request) (*http.Response, error) {
-	r.Header.Set(accountHeader, string(m))
-	return http.DefaultClient.Do(r)
-}
-
 func (c *Cloud) build(ctx context.Context, machines *ec2.Client, size Size) error {
 	vpc, err := machines.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")})
 	if err != nil {
 		return err
 	}
-	subnet, err := machines.CreateSubnet(ctx, &ec2.CreateSubnetInput{VpcId: vpc.Vpc.VpcId, CidrBlock: aws.String("10.0.0.0/20"), AvailabilityZone: aws.String(mototest.Region + "a")})
+	subnet, err := machines.CreateSubnet(ctx, &ec2.CreateSubnetInput{VpcId: vpc.Vpc.VpcId, CidrBlock: aws.String("10.0.0.0/20"), AvailabilityZone: aws.String(moto.Region + "a")})
 	if err != nil {
 		return err
 	}
@@ -342,7 +330,7 @@ func (c *Cloud) carryOut(r *http.Request, call Call, body []byte) (int, http.Hea
 		return 0, nil, nil, err
 	}
 	out.Header = r.Header.Clone()
-	answer, err := member(c.account).Do(out)
+	answer, err := moto.Member(c.account).Do(out)
 	if err != nil {
 		return 0, nil, nil, err
 	}
