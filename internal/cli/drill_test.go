@@ -49,7 +49,7 @@ func TestLocalDrill(t *testing.T) {
 	if !report.Green && !report.Undecided {
 		t.Errorf("red on a machine that was %.2f s late at most: %s", report.Lag, out)
 	}
-	if report.Environment != "prod" || report.Cluster != "obelix" || report.Scale != 10 || len(report.Instances) != 2 || report.Desired.After-report.Desired.Before != 2 {
+	if report.Environment != "prod" || report.Cluster != "obelix" || report.Scale != 10 || len(report.Instances) != 2 || report.Desired.After-report.Desired.Before != 2 && !report.Undecided {
 		t.Errorf("got %s", out)
 	}
 	if !strings.Contains(said.String(), " starting moto_server\n") || !strings.Contains(said.String(), " 2 agents watch\n") {

@@ -24,6 +24,7 @@ type Promise struct {
 // Names of promises that a slow machine can break.
 const (
 	promiseRescue  = "rescue after the notice, within"
+	promiseDesired = "desired capacity rises by"
 	promiseDropped = "dropped requests"
 	promiseHooks   = "hooks run, once and in order"
 	promiseStopped = "service stopped by its hook"
@@ -35,11 +36,16 @@ const (
 // room for it.
 const usualLag = 0.05
 
+// callPatience is for how long an agent waits for the answer to its call for
+// rescue, in seconds; where half of its budget for calls is more, for that.
+const callPatience = 3
+
 // Steps of an agent, one after the other, each of which a slow machine delays.
 const (
 	stepsToRescue = 4 // a poll, its answer, a look at the group, the call
 	stepsToLeave  = 4 // the balancer's look at registrations, a request and its answer, the hook
 	stepsOfHook   = 3 // a shell, what it starts, the record of it
+	stepsOfCall   = 2 // to AWS, and the answer's way back
 )
 
 // Judge fills in the promises, and whether all were kept.
@@ -74,13 +80,20 @@ func (r Report) tooBusy(promise string) bool {
 		promiseMarker:  {hook, stepsOfHook},
 		promiseEnd:     {hook, stepsOfHook},
 	}
-	if promise == promiseRescue {
+	switch promise {
+	case promiseRescue:
+		return !slices.ContainsFunc(r.Instances, func(i Instance) bool {
+			return i.Rescue == nil || *i.Rescue > i.Limit+i.Lag*stepsToRescue
+		})
+	case promiseDesired:
+		// What AWS does after an agent has given up waiting is asked for again:
+		// that can be too many, and never too few.
+		most := 0
 		for _, i := range r.Instances {
-			if i.Rescue == nil || *i.Rescue > i.Limit+i.Lag*stepsToRescue {
-				return false
-			}
+			most += i.Rescues
 		}
-		return true
+		rise := r.Desired.After - r.Desired.Before
+		return len(r.Instances) <= rise && rise <= most && r.Lag*stepsOfCall > max(callPatience, s.API/2)
 	}
 	is, timed := spare[promise]
 	return timed && r.Lag*float64(is.steps) > is.time
@@ -157,7 +170,7 @@ func (r Report) desired() Promise {
 	if most > n {
 		want = fmt.Sprintf("%d to %d", n, most)
 	}
-	return Promise{Name: "desired capacity rises by", Want: want, Got: fmt.Sprint(rise), Kept: n <= rise && rise <= most}
+	return Promise{Name: promiseDesired, Want: want, Got: fmt.Sprint(rise), Kept: n <= rise && rise <= most}
 }
 
 func (r Report) beforeTheEnd() Promise {

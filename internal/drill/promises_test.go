@@ -24,6 +24,12 @@ func TestJudge(t *testing.T) {
 		"dropped by a slow machine":          {0.4, func(r *drill.Report) { r.Requests.Dropped = 1 }, undecided},
 		"nobody took over":                   {9, func(r *drill.Report) { r.Desired.After = 2 }, red},
 		"one too many":                       {9, func(r *drill.Report) { r.Desired.After = 4 }, red},
+		"one too many by a call that was given up": {2, func(r *drill.Report) {
+			r.Desired.After, r.Instances[1].Rescues = 4, 2
+		}, undecided},
+		"one too many by a call asked for twice": {0.1, func(r *drill.Report) {
+			r.Desired.After, r.Instances[1].Rescues = 4, 2
+		}, red},
 		"one too many after a kill": {0, func(r *drill.Report) {
 			r.Desired.After, r.Instances[1].Kills, r.Instances[1].Rescues = 4, 1, 2
 		}, green},
