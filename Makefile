@@ -59,6 +59,7 @@ fuzz: ## Look for input that breaks a parser, for a minute each
 	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m -fuzzminimizetime 10x ./simulate/terraform
 	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m -fuzzminimizetime 10x ./simulate/load
 	go test -run '^$$' -fuzz FuzzReadCSV -fuzztime 1m -fuzzminimizetime 10x ./simulate/load
+	go test -run '^$$' -fuzz FuzzRead -fuzztime 1m -fuzzminimizetime 10x ./simulate/market
 	go test -run '^$$' -fuzz FuzzRun -fuzztime 1m ./simulate
 	go test -run '^$$' -fuzz FuzzReview -fuzztime 1m -fuzzminimizetime 10x ./internal/review/render
 

@@ -85,7 +85,8 @@ func exitCode(err error) int {
 }
 
 // printError prints an error for a person: faults one a line, as they stand, so
-// that editors find the place; anything else in one line after the program's name.
+// that editors find the place; anything else after the program's name, in one
+// line unless it is a list of what the input lacks.
 func printError(w io.Writer, err error) {
 	var reported reportedError
 	if err == nil || errors.As(err, &reported) {
@@ -96,7 +97,12 @@ func printError(w io.Writer, err error) {
 		fmt.Fprintln(w, faults)
 		return
 	}
-	fmt.Fprintf(w, "tandem: %s\n", strings.ReplaceAll(awsclient.Explain(err).Error(), "\n", "; "))
+	text := awsclient.Explain(err).Error()
+	var asked check.InputError
+	if !errors.As(err, &asked) {
+		text = strings.ReplaceAll(text, "\n", "; ")
+	}
+	fmt.Fprintf(w, "tandem: %s\n", text)
 	var input inputError
 	if errors.As(err, &input) && input.help != "" {
 		fmt.Fprintf(w, "see '%s --help'\n", input.help)

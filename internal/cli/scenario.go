@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tandem-iac/tandem/internal/check"
-	"github.com/tandem-iac/tandem/internal/price"
 	"github.com/tandem-iac/tandem/simulate"
 	"github.com/tandem-iac/tandem/simulate/catalog"
 	"github.com/tandem-iac/tandem/simulate/environment"
@@ -39,6 +38,7 @@ type scenarioFlags struct {
 	reclaims        float64
 	reclaimShare    float64
 	outages         []string
+	marketFile      string
 }
 
 func (o *scenarioFlags) add(cmd *cobra.Command) {
@@ -49,7 +49,7 @@ func (o *scenarioFlags) add(cmd *cobra.Command) {
 	f.StringVar(&o.start, "start", "", "time of the load's first value, such as 2026-03-02 or 2026-03-02T08:00:00Z")
 	f.DurationVar(&o.duration, "duration", 0, "how long generated loads go on, such as 168h; default: a day, or a week with a weekly shape")
 	f.StringVar(&o.unit, "unit", "", "what the load counts: requests (a second) or cores; default: what its header says, else requests")
-	f.StringVar(&o.gaps, "gaps", "", "what holds in gaps of CSV: "+"hold, interpolate, zero, refuse; default hold")
+	f.StringVar(&o.gaps, "gaps", "", "what holds in gaps of CSV: hold, interpolate, zero or refuse; default hold")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the random draws and of the load's noise")
 	f.Float64Var(&o.objective, "objective", 0, "CPU in percent to stay below; default 80")
 	f.DurationVar(&o.step, "step", time.Minute, "resolution, 1s to 1m")
@@ -57,6 +57,7 @@ func (o *scenarioFlags) add(cmd *cobra.Command) {
 	f.StringToStringVar(&o.onDemand, "on-demand-price", nil, "USD an hour by instance type, such as m4.large=0.125")
 	f.StringToStringVar(&o.spot, "spot-price", nil, "USD an hour by instance type")
 	f.StringToStringVar(&o.vcpus, "vcpus", nil, "vCPUs by instance type")
+	f.StringVar(&o.marketFile, "market", "", "CSV `FILE` of reclaims, spot prices and lack of capacity over time (docs/loads.md)")
 	f.Float64Var(&o.reclaims, "reclaim-rate", 0, "spot reclaims per instance and hour, such as 0.01")
 	f.Float64Var(&o.reclaimShare, "reclaim-share", simulate.DefaultReclaimShare, "part of a type's instances that one reclaim takes along")
 	f.StringArrayVar(&o.outages, "no-capacity", nil, "no spot instance can be launched in `FROM-TO[:TYPE]`, from the start, such as 2h-3h30m:m4.large; repeatable")
@@ -86,12 +87,15 @@ func (a *app) scenarios(ctx context.Context, o scenarioFlags, loadText string, f
 	if err != nil {
 		return nil, err
 	}
-	market, err := o.market()
+	market, err := o.market(demand.Start())
 	if err != nil {
 		return nil, err
 	}
 	prices, err := o.catalog()
 	if err != nil {
+		return nil, err
+	}
+	if err := o.idle(from); err != nil {
 		return nil, err
 	}
 	var scenarios []scenario
@@ -110,13 +114,32 @@ func (a *app) scenarios(ctx context.Context, o scenarioFlags, loadText string, f
 	if len(from) == 2 && scenarios[0].name == scenarios[1].name {
 		scenarios[0].name, scenarios[1].name = from[0], from[1]
 	}
-	return scenarios, nil
+	return scenarios, o.known(scenarios)
+}
+
+// idle refuses flags that have no effect on what is read.
+func (o *scenarioFlags) idle(from []string) error {
+	if !slices.ContainsFunc(from, func(path string) bool { return !isDescription(path) }) {
+		switch {
+		case o.region != "":
+			return check.InputErrorf("--region is for Terraform, %s has its own", from[0])
+		case len(o.ignore) > 0:
+			return check.InputErrorf("--ignore is for Terraform, %s has no addresses", from[0])
+		}
+	}
+	return nil
+}
+
+// isDescription tells a tandem.yaml from Terraform.
+func isDescription(path string) bool {
+	extension := filepath.Ext(path)
+	return extension == ".yaml" || extension == ".yml"
 }
 
 // cluster reads one out of a description or Terraform, with what its reader
 // had to leave out.
 func (a *app) cluster(ctx context.Context, o scenarioFlags, path string, prices catalog.Catalog) (simulate.Cluster, []string, error) {
-	if extension := filepath.Ext(path); extension == ".yaml" || extension == ".yml" {
+	if isDescription(path) {
 		env, err := a.load(ctx, path)
 		if err != nil {
 			return simulate.Cluster{}, nil, err
@@ -124,7 +147,7 @@ func (a *app) cluster(ctx context.Context, o scenarioFlags, path string, prices 
 		name := o.cluster
 		if names := slices.Sorted(maps.Keys(env.Clusters)); name == "" {
 			if len(names) > 1 {
-				return simulate.Cluster{}, nil, check.InputErrorf("%s has several clusters, want one: --cluster %s", path, strings.Join(names, " or "))
+				return simulate.Cluster{}, nil, severalClusters(path, names)
 			}
 			name = names[0]
 		}
@@ -134,6 +157,9 @@ func (a *app) cluster(ctx context.Context, o scenarioFlags, path string, prices 
 	clusters, err := terraform.Read(path, terraform.Config{Catalog: prices, Region: o.region, Ignore: o.ignore})
 	if err != nil {
 		return simulate.Cluster{}, nil, err
+	}
+	if o.cluster == "" && len(clusters) > 1 {
+		return simulate.Cluster{}, nil, severalClusters(path, clusterNames(clusters))
 	}
 	found, err := terraform.Select(clusters, o.cluster)
 	if err == nil {
@@ -147,6 +173,18 @@ func (a *app) cluster(ctx context.Context, o scenarioFlags, path string, prices 
 		warnings = append(warnings, w.String())
 	}
 	return found.Cluster, warnings, nil
+}
+
+func clusterNames(clusters []terraform.Cluster) []string {
+	names := make([]string, len(clusters))
+	for n, c := range clusters {
+		names[n] = c.Name
+	}
+	return names
+}
+
+func severalClusters(path string, names []string) error {
+	return check.InputErrorf("%s has several clusters, want one: --cluster %s", path, strings.Join(names, " or "))
 }
 
 func (o *scenarioFlags) load(text string) (simulate.Load, error) {
@@ -209,46 +247,4 @@ func unitOf(p simulate.Parameter) string {
 		return ""
 	}
 	return " in " + p.Unit
-}
-
-func (o *scenarioFlags) market() (simulate.Market, error) {
-	market := simulate.Market{ReclaimRate: o.reclaims, ReclaimShare: o.reclaimShare}
-	for _, text := range o.outages {
-		span, kind, _ := strings.Cut(text, ":")
-		from, until, _ := strings.Cut(span, "-")
-		start, err := time.ParseDuration(from)
-		end, endErr := time.ParseDuration(until)
-		if err != nil || endErr != nil {
-			return market, check.InputErrorf("--no-capacity is %q, want FROM-TO or FROM-TO:TYPE, such as 2h-3h30m:m4.large", text)
-		}
-		market.Outages = append(market.Outages, simulate.Outage{From: start, Until: end, Type: kind})
-	}
-	return market, nil
-}
-
-func (o *scenarioFlags) catalog() (catalog.Catalog, error) {
-	list, err := price.Default()
-	if err != nil {
-		return catalog.Catalog{}, err
-	}
-	prices := catalog.Catalog{List: list}
-	for _, given := range []struct {
-		flag   string
-		values map[string]string
-		into   *map[string]float64
-	}{
-		{"on-demand-price", o.onDemand, &prices.OnDemand},
-		{"spot-price", o.spot, &prices.Spot},
-		{"vcpus", o.vcpus, &prices.VCPUs},
-	} {
-		*given.into = map[string]float64{}
-		for name, text := range given.values {
-			value, err := strconv.ParseFloat(text, 64)
-			if err != nil {
-				return prices, check.InputErrorf("--%s %s is %q, want a number", given.flag, name, text)
-			}
-			(*given.into)[name] = value
-		}
-	}
-	return prices, nil
 }

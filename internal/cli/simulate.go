@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/simulate"
 	"github.com/tandem-iac/tandem/simulate/load"
 	"github.com/tandem-iac/tandem/simulate/report"
@@ -64,11 +65,13 @@ and shows how much depends on each.`,
 	f.StringVar(&o.chart, "chart", "", "write a picture to `FILE`, .svg or .png")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON")
 	f.BoolVar(&o.series, "series", false, "with --json: values of every step as well")
-	cmd.MarkFlagsMutuallyExclusive("compare", "sweep")
 	return cmd
 }
 
 func (a *app) simulate(ctx context.Context, o simulateOptions, from []string) error {
+	if err := o.idle(); err != nil {
+		return err
+	}
 	conditions, err := parseConditions(o.failIf)
 	if err != nil {
 		return err
@@ -98,6 +101,24 @@ func (a *app) simulate(ctx context.Context, o simulateOptions, from []string) er
 		return err
 	}
 	return failIf(r, conditions)
+}
+
+// idle refuses flags that would have no effect beside others.
+func (o simulateOptions) idle() error {
+	for _, other := range []struct {
+		flag  string
+		given bool
+	}{
+		{"compare", o.compare}, {"fail-if", len(o.failIf) > 0}, {"html", o.html != ""}, {"chart", o.chart != ""}, {"series", o.series},
+	} {
+		if other.given && o.sweep {
+			return check.InputErrorf("--%s is not for --sweep, which prints figures alone: want one of them", other.flag)
+		}
+	}
+	if o.series && !o.asJSON {
+		return check.InputErrorf("--series is for --json, want both")
+	}
+	return nil
 }
 
 // writeReport prints the report and writes the files that were asked for.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/tandem-iac/tandem/simulate"
 	"github.com/tandem-iac/tandem/simulate/report"
@@ -30,6 +31,8 @@ type sweptParameter struct {
 	Figures   map[string]spread `json:"figures"`
 }
 
+// sweep prints how much the figures of a scenario depend on each parameter that
+// AWS leaves open.
 func (a *app) sweep(ctx context.Context, s scenario, asJSON bool) error {
 	trials, err := simulate.Sweep(ctx, s.Scenario)
 	if err != nil {
@@ -39,15 +42,49 @@ func (a *app) sweep(ctx context.Context, s scenario, asJSON bool) error {
 	if asJSON {
 		return printJSON(a.stdout, parameters)
 	}
+	if columns := a.width(); columns > 0 && columns < sweepColumns {
+		a.printDependent(parameters)
+		return nil
+	}
+	printTable(a.stdout, append([]string{"parameter", "range"}, swept...), sweepRows(parameters))
+	return nil
+}
+
+// sweepColumns is how wide a sweep's table is, about; on a narrower terminal
+// there are lines instead.
+const sweepColumns = 140
+
+func sweepRows(parameters []sweptParameter) [][]any {
 	rows := make([][]any, len(parameters))
 	for n, p := range parameters {
-		rows[n] = []any{p.Parameter, fmt.Sprintf("%g–%g %s", p.Values[0], p.Values[len(p.Values)-1], p.Unit)}
+		rows[n] = []any{p.Parameter, p.span()}
 		for _, name := range swept {
 			rows[n] = append(rows[n], p.Figures[name])
 		}
 	}
-	printTable(a.stdout, append([]string{"parameter", "range"}, swept...), rows)
-	return nil
+	return rows
+}
+
+// span is the range that was tried.
+func (p sweptParameter) span() string {
+	return strings.TrimSpace(fmt.Sprintf("%g–%g %s", p.Values[0], p.Values[len(p.Values)-1], p.Unit))
+}
+
+// printDependent prints the figures that depend on each parameter, one a line.
+func (a *app) printDependent(parameters []sweptParameter) {
+	for _, p := range parameters {
+		fmt.Fprintf(a.stdout, "%s, %s\n", p.Parameter, p.span())
+		changes := false
+		for _, name := range swept {
+			if figure := p.Figures[name]; figure.Least != figure.Most {
+				fmt.Fprintf(a.stdout, "  %s: %s\n", name, figure)
+				changes = true
+			}
+		}
+		if !changes {
+			fmt.Fprintln(a.stdout, "  changes nothing")
+		}
+	}
 }
 
 // spreads gathers the trials of each parameter.

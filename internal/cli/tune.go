@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -89,7 +88,7 @@ func (a *app) tune(ctx context.Context, o tuneOptions, file string) error {
 }
 
 func (a *app) tuneConfig(ctx context.Context, o *tuneOptions, file string) (tune.Config, error) {
-	if extension := filepath.Ext(file); extension != ".yaml" && extension != ".yml" {
+	if !isDescription(file) {
 		return tune.Config{}, check.InputErrorf("%s is no description: tune changes a tandem.yaml; for other policies there is 'tandem simulate --compare'", file)
 	}
 	condition, err := report.ParseCondition(o.keep)
@@ -168,7 +167,7 @@ func (a *app) printTuned(r *tune.Result) error {
 		for n, c := range r.Changes {
 			rows[n] = []any{c.Path, c.From, c.To}
 		}
-		printTable(a.stdout, []string{"value", "present", "tuned"}, rows)
+		printFitted(a.stdout, a.width(), []string{"value", "present", "tuned"}, rows)
 	}
 	a.printFront(r)
 	a.printCheck(r)
@@ -192,7 +191,7 @@ func (a *app) printRuns(r *tune.Result) {
 				rows = append(rows, []any{m.Name, m.Format(m.Of(r.Present.Runs[n])), m.Format(m.Of(r.Chosen.Runs[n]))})
 			}
 		}
-		printTable(a.stdout, header, rows)
+		printFitted(a.stdout, a.width(), header, rows)
 	}
 }
 
@@ -214,7 +213,7 @@ func (a *app) printFront(r *tune.Result) {
 		}
 		rows = append(rows, []any{fmt.Sprintf("%.2f", c.Cost), c.OverObjective.Minutes(), fmt.Sprintf("%.4g %%", c.UnservedPercent), keeps, len(r.ChangesOf(c))})
 	}
-	printTable(a.stdout, []string{"usd", "minutes above", "unserved", "keeps", "changes"}, rows)
+	printFitted(a.stdout, a.width(), []string{"usd", "minutes above", "unserved", "keeps", "changes"}, rows)
 	if len(r.Front) > shown {
 		fmt.Fprintf(a.stdout, "%d more are in --json and --html\n", len(r.Front)-shown)
 	}
@@ -226,7 +225,7 @@ func (a *app) printCheck(r *tune.Result) {
 		return
 	}
 	fmt.Fprintln(a.stdout, "\ncheck of the tuned policy:")
-	printTable(a.stdout, []string{"with", "keeps", "usd", "minutes above", "unserved"}, [][]any{
+	printFitted(a.stdout, a.width(), []string{"with", "keeps", "usd", "minutes above", "unserved"}, [][]any{
 		spreadRow("other seeds", c.Kept, c.Seeds, c.Luck),
 		spreadRow("other models", c.TrialsKept, c.Trials, c.Models),
 	})

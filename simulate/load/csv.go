@@ -40,7 +40,7 @@ func ReadCSV(r io.Reader, name string, cfg Config) (*Trace, error) {
 		cfg.Gaps = Hold
 	}
 	if !slices.Contains(gapRules, string(cfg.Gaps)) {
-		return nil, check.InputErrorf("gaps is %q, want one of %s; %s", cfg.Gaps, strings.Join(gapRules, ", "), check.Suggest(string(cfg.Gaps), gapRules))
+		return nil, check.InputErrorf("gaps is %q, %s", cfg.Gaps, check.Suggest(string(cfg.Gaps), gapRules))
 	}
 	reader := &csvReader{name: name, cfg: cfg, trace: &Trace{unit: cfg.Unit, gaps: cfg.Gaps}}
 	if err := reader.read(r); err != nil {

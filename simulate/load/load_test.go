@@ -206,7 +206,7 @@ func TestBadText(t *testing.T) {
 		{"diurnal:low=x + step:to=y,at=1h", `step.to is "y", want a number`},
 		{"noise:percent=3", "load is noise alone, want a shape"},
 		{"constant:value=1,", `load is "constant.", want a parameter`},
-		{"nowhere/a.csv", "open nowhere/a.csv: "},
+		{"nowhere/a.csv", "nowhere/a.csv: "},
 		{"a.csv + b.csv", "load is 2 files, want one at most"},
 	} {
 		_, err := load.Parse(test.text, load.Config{})

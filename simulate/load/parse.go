@@ -70,7 +70,7 @@ func split(text string) (files, terms []string) {
 func readFile(name string, cfg Config) (*Trace, error) {
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, check.InputError{Err: err}
+		return nil, check.InputErrorf("%s: %w", name, check.Cause(err))
 	}
 	defer file.Close() // only read
 	return ReadCSV(file, name, cfg)

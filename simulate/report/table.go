@@ -3,11 +3,12 @@ package report
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/tandem-iac/tandem/internal/columns"
 )
 
 // WriteTable writes the verdicts, figures and groups for a terminal of a width
@@ -105,37 +106,11 @@ func render(w io.Writer, width int, header table.Row, rows []table.Row) {
 	t.SetStyle(style)
 	t.AppendHeader(header)
 	t.AppendRows(rows)
-	var columns []table.ColumnConfig
+	var aligned []table.ColumnConfig
 	for n := 2; n <= len(header); n++ {
-		columns = append(columns, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
+		aligned = append(aligned, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
 	}
-	t.SetColumnConfigs(columns)
+	t.SetColumnConfigs(aligned)
 	t.SuppressTrailingSpaces()
-	lines := t.Render()
-	if width > 0 && slices.Max(lengths(lines)) > width {
-		lines = blocks(header, rows)
-	}
-	fmt.Fprintln(w, lines)
-}
-
-func lengths(lines string) []int {
-	var all []int
-	for line := range strings.SplitSeq(lines, "\n") {
-		all = append(all, text.StringWidthWithoutEscSequences(line))
-	}
-	return all
-}
-
-func blocks(header table.Row, rows []table.Row) string {
-	var b strings.Builder
-	for n, row := range rows {
-		if n > 0 {
-			b.WriteByte('\n')
-		}
-		fmt.Fprintf(&b, "%v", row[0])
-		for i := 1; i < len(row); i++ {
-			fmt.Fprintf(&b, "\n  %v: %v", header[i], row[i])
-		}
-	}
-	return b.String()
+	fmt.Fprintln(w, columns.Fit(t.Render(), width, header, rows))
 }

@@ -58,7 +58,7 @@ type Cluster struct {
 // tells everything that does, a line each.
 func (c Cluster) Err() error {
 	if refusals := c.refusals(); refusals != "" {
-		return check.InputErrorf("cluster %s cannot be simulated:\n%s", c.Name, refusals)
+		return check.InputErrorf("cluster %s cannot be simulated:\n  %s", c.Name, strings.ReplaceAll(refusals, "\n", "\n  "))
 	}
 	return nil
 }
