@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,11 @@ func TestVerdict(t *testing.T) {
 	dear.Result.Summary.PeakFleet.Saving = -3
 	flapping := aDay("flapping", 0)
 	flapping.Result.Summary.Flaps = 5
+	growing := aDay("growing", 0)
+	growing.Cluster.Groups[1].Policies[0].Amount = 1
+	both := aDay("both", 0)
+	both.Cluster.Groups[1].Policies = append(slices.Clone(growing.Cluster.Groups[1].Policies),
+		simulate.Policy{Name: "in", Steps: []simulate.Step{{Amount: -1}}, Alarms: []simulate.Alarm{{Name: "low"}}})
 	for _, test := range []struct {
 		run   report.Run
 		grade report.Grade
@@ -84,6 +90,8 @@ func TestVerdict(t *testing.T) {
 		{over, report.Poor, "above the objective of 80 % for 2 h"},
 		{dear, report.Poor, "saves -3.0 %"},
 		{stuck, report.Fair, "group prod-obelix-spot stood at its maximum"},
+		{growing, report.Fair, "no policy removes instances from group prod-obelix-spot"},
+		{both, report.Good, "75.0 % less cost"},
 		{flapping, report.Fair, "5 changes were taken back"},
 	} {
 		v := report.New(test.run).Verdict()

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tandem-iac/tandem/simulate"
@@ -76,12 +77,37 @@ func verdict(r Run) Verdict {
 		{float64(s.Flaps) / days, fairFlaps, never,
 			fmt.Sprintf("%d changes were taken back soon after: scale-out and scale-in work against each other", s.Flaps)},
 	}
+	for _, g := range r.Cluster.Groups {
+		if onlyGrows(g) {
+			rules = append(rules, rule{1, 0, never,
+				fmt.Sprintf("no policy removes instances from group %s: it only grows", g.Name)})
+		}
+	}
 	for _, g := range r.Result.Groups {
 		atMax := r.atMax(g.Name)
 		rules = append(rules, rule{share(float64(atMax), float64(s.Duration)), fairAtMax, never,
 			fmt.Sprintf("group %s stood at its maximum for %s: it could not have followed more", g.Name, longTime(atMax))})
 	}
 	return grade(rules, s)
+}
+
+// onlyGrows tells whether policies add to a group and none takes away.
+func onlyGrows(g simulate.Group) bool {
+	adds := false
+	for _, p := range g.Policies {
+		if len(p.Alarms) == 0 {
+			continue // a rescue
+		}
+		amounts := []int{p.Amount}
+		for _, s := range p.Steps {
+			amounts = append(amounts, s.Amount)
+		}
+		if p.Adjustment == simulate.ExactCapacity || slices.Min(amounts) < 0 {
+			return false
+		}
+		adds = adds || slices.Max(amounts) > 0
+	}
+	return adds && g.Max > g.Min
 }
 
 // minimumSaving is how much, in percent, a pair of groups should save.
