@@ -96,8 +96,12 @@ func newRootCommand(a *app) *cobra.Command {
 		Short: "Web clusters on AWS, on-demand and spot in tandem",
 		Long: `tandem checks descriptions of web clusters on AWS, in which an on-demand and a
 spot Auto Scaling group work in tandem behind a load balancer, and runs their
-releases: build, publish, promote, deploy, roll back. It also looks up what
-instances cost.
+releases: build, publish, promote, deploy, roll back.
+
+Before anything is live, review says what a Terraform plan really does, simulate
+replays a load against scaling policies, tune searches for cheaper ones, and
+price looks up what instances cost. Drill interrupts spot instances on purpose,
+to see that no request is dropped.
 
 Exit codes: 0 fine, 1 failure, 2 the input is wrong.`,
 		SilenceErrors: true, // run reports them
