@@ -58,7 +58,7 @@ func TestClusterAsTaggedAndSeen(t *testing.T) {
 
 func TestClustersOfSeveralEnvironments(t *testing.T) {
 	first := fleettest.New(t, os.Getenv("AWS_ENDPOINT_URL"), fleettest.Size{Spot: 1})
-	second := first.Neighbour(fleettest.Size{Spot: 1})
+	second := first.Neighbour(t, fleettest.Size{Spot: 1})
 	finder := fleet.NewFinder(moto.Config(first.URL))
 	_, err := finder.Cluster(t.Context(), "", "obelix")
 	wantInput(t, err, "cluster obelix is in several environments: choose one with --environment")

@@ -24,13 +24,41 @@ type Machine struct {
 
 	id    string
 	cloud *Cloud
-	web   *httptest.Server
+	host  Host
 
 	mu       sync.Mutex
 	draining int // how often it is still seen draining
 	commands []*command
 	stopped  bool
 }
+
+// Host is what a machine runs on.
+type Host interface {
+	// Command is a script of Systems Manager, to be started in a process group
+	// of its own. Its output is not set.
+	Command(script string) (*exec.Cmd, error)
+	// URL is where the machine answers over HTTP. Empty: nowhere yet.
+	URL() string
+	Stop()
+}
+
+// directory is a Host whose file system is below root.
+type directory struct {
+	root string
+	web  *httptest.Server
+}
+
+func (d directory) Command(script string) (*exec.Cmd, error) {
+	file, err := os.CreateTemp(d.root, "command-*")
+	if err != nil {
+		return nil, err
+	}
+	_, err = file.WriteString(Rooted(d.root, script))
+	return exec.Command("bash", file.Name()), errors.Join(err, file.Close())
+}
+
+func (d directory) URL() string { return d.web.URL }
+func (d directory) Stop()       { d.web.Close() }
 
 // setup stands for the setup script: it takes the health file away, installs,
 // and puts it back as the last step. Files in /srv make it misbehave.
@@ -60,29 +88,44 @@ func (c *Cloud) Machine(id string) *Machine {
 	if m := c.machines[id]; m != nil {
 		return m
 	}
-	m := &Machine{Root: c.t.TempDir(), id: id, cloud: c}
+	m := &Machine{Root: c.cfg.Dir(), id: id, cloud: c}
+	c.machines[id] = m
+	if c.cfg.Launch == nil {
+		m.comeUp(c.stable)
+		return m
+	}
+	host, err := c.cfg.Launch(id)
+	if err != nil {
+		c.cfg.Report(fmt.Errorf("instance %s: %w", id, err))
+		m.stopped = true
+		return m
+	}
+	m.host = host
+	return m
+}
+
+// comeUp makes the machine a stand-in that has a release.
+func (m *Machine) comeUp(stable int) {
 	for name, text := range map[string]string{
-		"usr/local/sbin/tandem-setup": m.rooted(setup),
-		"etc/tandem/release":          fmt.Sprintf("SERVICE_VERSION=%d\nPLAYBOOK_VERSION=%d\n", c.stable, Playbook),
-		"srv/stable":                  strconv.Itoa(c.stable),
+		"usr/local/sbin/tandem-setup": Rooted(m.Root, setup),
+		"etc/tandem/release":          fmt.Sprintf("SERVICE_VERSION=%d\nPLAYBOOK_VERSION=%d\n", stable, Playbook),
+		"srv/stable":                  strconv.Itoa(stable),
 		"srv/stable-playbook":         strconv.Itoa(Playbook),
 		"srv/www/health":              "fine",
 	} {
 		path := filepath.Join(m.Root, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o755)); err != nil {
-			c.t.Error(err)
+			m.cloud.cfg.Report(err)
 		}
 	}
-	m.web = httptest.NewServer(http.FileServer(http.Dir(filepath.Join(m.Root, "srv/www"))))
-	c.machines[id] = m
+	m.host = directory{m.Root, httptest.NewServer(http.FileServer(http.Dir(filepath.Join(m.Root, "srv/www"))))}
 	m.tag()
-	return m
 }
 
-// rooted moves the paths of a script below the machine's root.
-func (m *Machine) rooted(script string) string {
+// Rooted moves the paths of a script below a root.
+func Rooted(root, script string) string {
 	for _, dir := range []string{"/usr/local/sbin/", "/etc/tandem/", "/srv/"} {
-		script = strings.ReplaceAll(script, dir, m.Root+dir)
+		script = strings.ReplaceAll(script, dir, root+dir)
 	}
 	return script
 }
@@ -105,7 +148,7 @@ func (m *Machine) Stumble() { m.put("stumble", "") }
 // TakeHealthAway makes the health check fail until the next setup.
 func (m *Machine) TakeHealthAway() {
 	if err := os.Remove(filepath.Join(m.Root, "srv/www/health")); err != nil {
-		m.cloud.t.Error(err)
+		m.cloud.cfg.Report(err)
 	}
 }
 
@@ -116,7 +159,7 @@ func (m *Machine) Slow(version int, seconds float64) {
 
 func (m *Machine) put(name, text string) {
 	if err := os.WriteFile(filepath.Join(m.Root, "srv", name), []byte(text), 0o644); err != nil {
-		m.cloud.t.Error(err)
+		m.cloud.cfg.Report(err)
 	}
 }
 
@@ -151,8 +194,18 @@ func (m *Machine) tag() {
 	m.cloud.Tag(m.id, map[string]string{fleet.ReleaseTag: values["SERVICE_VERSION"], fleet.PlaybookTag: values["PLAYBOOK_VERSION"]})
 }
 
+// URL is where the machine answers over HTTP. Empty: nowhere.
+func (m *Machine) URL() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stopped {
+		return ""
+	}
+	return m.host.URL()
+}
+
 func (m *Machine) healthy() bool {
-	answer, err := http.Get(m.web.URL + "/health")
+	answer, err := http.Get(m.URL() + "/health")
 	if err != nil {
 		return false
 	}
@@ -174,17 +227,11 @@ func (m *Machine) run(script string) (*command, error) {
 	if m.stopped {
 		return nil, errors.New("the machine is off")
 	}
-	file, err := os.CreateTemp(m.Root, "command-*")
+	cmd, err := m.host.Command(script)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := file.WriteString(m.rooted(script)); err != nil {
-		return nil, err
-	}
-	if err := file.Close(); err != nil {
-		return nil, err
-	}
-	c := &command{cmd: exec.Command("bash", file.Name()), done: make(chan struct{})}
+	c := &command{cmd: cmd, done: make(chan struct{})}
 	c.cmd.Stdout, c.cmd.Stderr = &c.stdout, &c.stderr
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := c.cmd.Start(); err != nil {
@@ -195,9 +242,12 @@ func (m *Machine) run(script string) (*command, error) {
 		defer close(c.done)
 		_ = c.cmd.Wait() // the code tells
 		c.code = c.cmd.ProcessState.ExitCode()
+		if m.cloud.cfg.Ran != nil {
+			m.cloud.cfg.Ran(m.id, c.code)
+		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		if !m.stopped {
+		if !m.stopped && m.cloud.cfg.Launch == nil { // others do it themselves
 			m.tag()
 		}
 	}()
@@ -212,6 +262,10 @@ func (c *command) kill() {
 
 func (m *Machine) stop() {
 	m.mu.Lock()
+	if m.stopped {
+		m.mu.Unlock()
+		return
+	}
 	m.stopped = true
 	commands := m.commands
 	m.mu.Unlock()
@@ -222,7 +276,7 @@ func (m *Machine) stop() {
 			c.kill()
 		}
 	}
-	m.web.Close()
+	m.host.Stop()
 }
 
 func (c *Cloud) stop() {

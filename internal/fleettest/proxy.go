@@ -90,6 +90,9 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			c.standby[call.Subject] = call.Action == "EnterStandby"
 			c.mu.Unlock()
 		}
+		if status == http.StatusOK && call.Action == "TerminateInstances" {
+			c.replace()
+		}
 		w.WriteHeader(status)
 		reply(w, answer)
 	}
@@ -176,12 +179,12 @@ func (c *Cloud) leave(id string) {
 }
 
 func (c *Cloud) forward(r *http.Request, body []byte) ([]byte, int) {
-	out, err := http.NewRequestWithContext(r.Context(), r.Method, c.moto+r.URL.RequestURI(), bytes.NewReader(body))
+	out, err := http.NewRequestWithContext(r.Context(), r.Method, c.cfg.URL+r.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
 	out.Header = r.Header.Clone()
-	answer, err := moto.Member(c.account).Do(out)
+	answer, err := moto.Member(c.cfg.Account).Do(out)
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
