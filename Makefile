@@ -37,6 +37,12 @@ drill: build bin/ec2-metadata-mock ## Interrupt spot instances on this machine, 
 bin/ec2-metadata-mock: tools/go.mod tools/go.sum
 	go build -modfile=tools/go.mod -o $@ github.com/aws/amazon-ec2-metadata-mock/cmd/ec2-metadata-mock
 
+.PHONY: try
+try: build ## Start an environment to try the releases in, without AWS
+	@./scripts/need.sh aws awscli
+	@if [ "$$(id -u)" = 0 ]; then ./scripts/need.sh ansible-playbook ansible-core python3-apt && ./scripts/need.sh apache2 apache2; fi
+	@go build -o bin/try ./internal/try && bin/try
+
 .PHONY: test
 test: versions node_modules tools ## Run every test
 	$(TEST) ./...

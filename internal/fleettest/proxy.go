@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -84,7 +85,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if call.Action == "DeregisterTargets" {
 			c.leave(call.Subject)
 		}
-		answer, status := c.forward(r, body)
+		answer, status, header := c.forward(r, body)
 		if status == http.StatusOK && strings.HasSuffix(call.Action, "Standby") {
 			c.mu.Lock()
 			c.standby[call.Subject] = call.Action == "EnterStandby"
@@ -93,6 +94,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if status == http.StatusOK && call.Action == "TerminateInstances" {
 			c.replace()
 		}
+		maps.Copy(w.Header(), header)
 		w.WriteHeader(status)
 		reply(w, answer)
 	}
@@ -178,7 +180,7 @@ func (c *Cloud) leave(id string) {
 	m.mu.Unlock()
 }
 
-func (c *Cloud) forward(r *http.Request, body []byte) ([]byte, int) {
+func (c *Cloud) forward(r *http.Request, body []byte) ([]byte, int, http.Header) {
 	out, err := http.NewRequestWithContext(r.Context(), r.Method, c.cfg.URL+r.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {
 		panic(http.ErrAbortHandler)
@@ -193,7 +195,7 @@ func (c *Cloud) forward(r *http.Request, body []byte) ([]byte, int) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	return text, answer.StatusCode
+	return text, answer.StatusCode, answer.Header
 }
 
 func (c *Cloud) send(w http.ResponseWriter, r *http.Request, body []byte, call Call) {
@@ -202,7 +204,7 @@ func (c *Cloud) send(w http.ResponseWriter, r *http.Request, body []byte, call C
 		Fault{Status: http.StatusBadRequest, Code: "InvalidInstanceId", Message: err.Error()}.answer(w, "ssm")
 		return
 	}
-	answer, status := c.forward(r, body)
+	answer, status, _ := c.forward(r, body)
 	var sent struct {
 		Command struct {
 			CommandID string `json:"CommandId"`
@@ -266,7 +268,7 @@ type target struct {
 
 // health answers with what the machines themselves answer.
 func (c *Cloud) health(w http.ResponseWriter, r *http.Request, body []byte) {
-	text, status := c.forward(r, body)
+	text, status, _ := c.forward(r, body)
 	if status != http.StatusOK {
 		w.WriteHeader(status)
 		reply(w, text)
