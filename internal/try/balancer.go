@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/tandem-iac/tandem/internal/fleettest"
+	"github.com/tandem-iac/tandem/internal/moto"
 )
 
 // balancer stands for the load balancer: one healthy machine after the other.
@@ -24,7 +25,7 @@ type balancer struct {
 }
 
 func newBalancer(cloud *fleettest.Cloud) *httptest.Server {
-	return httptest.NewServer(&balancer{cloud: cloud, targets: elb.NewFromConfig(fleettest.Config(cloud.URL))})
+	return httptest.NewServer(&balancer{cloud: cloud, targets: elb.NewFromConfig(moto.Config(cloud.URL))})
 }
 
 func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -140,7 +140,7 @@ func (h *host) inside(args ...string) []string {
 }
 
 func (h *host) env() []string {
-	env := []string{"PATH=" + os.Getenv("PATH"), "AWS_EC2_METADATA_SERVICE_ENDPOINT=http://" + metadataAddress}
+	env := []string{"PATH=" + machine.SearchPath(), "AWS_EC2_METADATA_SERVICE_ENDPOINT=http://" + metadataAddress}
 	for name, value := range moto.Environment("http://" + awsAddress) {
 		env = append(env, name+"="+value)
 	}

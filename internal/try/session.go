@@ -107,13 +107,14 @@ func (s *session) run(ctx context.Context, url string, env *os.File) error {
 		return err
 	}
 	s.bucket = fmt.Sprintf("%s-%s-builds-%s", environment, moto.Region, moto.Account)
-	_, err = awsclient.NewS3(fleettest.Config(url)).CreateBucket(ctx, &s3.CreateBucketInput{
+	_, err = awsclient.NewS3(moto.Config(url)).CreateBucket(ctx, &s3.CreateBucketInput{
 		Bucket: &s.bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: moto.Region},
 	})
 	if err != nil {
 		return err
 	}
 	service := described.Clusters[cluster]
+	// Nobody interrupts these instances, so that rescue has no settings here.
 	s.settings = []instance.Setting{
 		{Name: "AWS_REGION", Value: moto.Region},
 		{Name: "AWS_DEFAULT_REGION", Value: moto.Region},
@@ -122,6 +123,9 @@ func (s *session) run(ctx context.Context, url string, env *os.File) error {
 		{Name: "TANDEM_SERVICE", Value: service.Service},
 		{Name: "TANDEM_PLAYBOOK", Value: service.Playbook},
 		{Name: "TANDEM_BUILD_BUCKET", Value: s.bucket},
+		{Name: "TANDEM_LIFECYCLE", Value: "on-demand"},
+		{Name: "TANDEM_GROUP", Value: environment + "-" + cluster + "-on-demand"},
+		{Name: "TANDEM_LIFECYCLE_HOOK", Value: "drain"},
 		{Name: "TANDEM_HEALTH_PATH", Value: service.TargetGroup.HealthCheck.Path},
 		{Name: "TANDEM_IDLE_SECONDS", Value: fmt.Sprint(service.LoadBalancer.IdleTimeout.Seconds())},
 	}

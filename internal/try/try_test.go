@@ -38,9 +38,17 @@ func newClone(t *testing.T, args ...string) *clone {
 	if err := os.CopyFS(playbook, os.DirFS("../../instance/playbook")); err != nil {
 		t.Fatal(err)
 	}
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(c.dir, "bin")+"/", ".", "../../cmd/tandem")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	bin := filepath.Join(c.dir, "bin")
+	for _, args := range [][]string{
+		{bin + "/", ".", "../../cmd/tandem"},
+		{filepath.Join(bin, "spotwatch-linux-amd64"), "../../cmd/spotwatch"},
+		{filepath.Join(bin, "spotwatch-linux-arm64"), "../../cmd/spotwatch"},
+	} {
+		build := exec.Command("go", append([]string{"build", "-buildvcs=false", "-o"}, args...)...)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
 	}
 	c.try = exec.Command("bin/try", args...)
 	// What it leaves there would be seen.
