@@ -45,8 +45,12 @@ func (p *rolloutProgress) show(e rollout.Event) {
 		p.bar.SetTotal(int64(e.Total), false)
 		p.bar.SetCurrent(int64(e.Done))
 	}
+	stage := e.Stage
+	if strings.HasPrefix(e.Detail, stage+" ") {
+		stage = "" // failed to set up
+	}
 	var words []string
-	for _, word := range []string{batch, e.Instance, e.Stage, strings.ReplaceAll(e.Detail, "\n", "; ")} {
+	for _, word := range []string{batch, e.Instance, stage, strings.ReplaceAll(e.Detail, "\n", "; ")} {
 		if word != "" {
 			words = append(words, word)
 		}

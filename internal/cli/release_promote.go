@@ -68,8 +68,8 @@ type promoteFlags struct {
 func (f *promoteFlags) add(cmd *cobra.Command) {
 	f.releaseFlags.add(cmd)
 	cmd.Flags().BoolVar(&f.git, "git", false, "move and push the tag of the stable version")
-	cmd.Flags().StringVar(&f.tag, "tag", "", "the tag for --git; default <artifact>-<environment>-stable")
-	cmd.Flags().StringVar(&f.remote, "remote", "origin", "the remote for --git")
+	cmd.Flags().StringVar(&f.tag, "tag", "", "the `tag` for --git; default <artifact>-<environment>-stable")
+	cmd.Flags().StringVar(&f.remote, "remote", "origin", "the `remote` for --git")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
 }
 

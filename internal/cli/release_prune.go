@@ -34,8 +34,8 @@ type pruneFlags struct {
 func (f *pruneFlags) add(cmd *cobra.Command) {
 	f.releaseFlags.add(cmd)
 	flags := cmd.Flags()
-	flags.IntVar(&f.cfg.Keep, "keep", release.DefaultKeep, "how many of the newest versions stay")
-	flags.IntVar(&f.cfg.History, "history", release.DefaultHistory, "how many changes of stable keep their versions")
+	flags.IntVar(&f.cfg.Keep, "keep", release.DefaultKeep, "how many of the newest `versions` stay")
+	flags.IntVar(&f.cfg.History, "history", release.DefaultHistory, "how many `changes` of stable keep their versions")
 	flags.DurationVar(&f.cfg.Unfinished, "unfinished", release.DefaultUnfinished, "how long an upload may take before it is given up")
 	flags.BoolVar(&f.cfg.DryRun, "dry-run", false, "only say what would be deleted")
 	flags.BoolVar(&f.asJSON, "json", false, "print JSON")

@@ -176,11 +176,10 @@ func (s *session) say(id, format string, args ...any) {
 }
 
 func (s *session) welcome() {
-	machines := "The first machine is one of this system, to throw away: user data, the setup script,\nAnsible and Apache run in it. The others are stand-ins"
+	machines := `The first machine is a part of this system, to throw away, in which user data, the
+setup script, Ansible and Apache run. All others are stand-ins:`
 	if s.whyNone != "" {
-		machines = "All machines are stand-ins, as " + s.whyNone + ". A stand-in is"
-	} else {
-		machines += ": a stand-in is"
+		machines = "All machines are stand-ins, as " + s.whyNone + ":"
 	}
 	fmt.Fprintf(s.out, `moto stands in for AWS, at %s.
 In another shell, in this directory:
@@ -193,9 +192,9 @@ Then build, publish and promote, as README.md says. Cluster %s has no machines y
   aws autoscaling set-desired-capacity --auto-scaling-group-name %s --desired-capacity 1
 
 %s
-a directory: it fetches, checks and unpacks releases, and has no Ansible.
-What they say in full: %s/*.log
-Ctrl-C stops and removes everything.
+they fetch, check and unpack releases, and serve them without Ansible.
+What each says while it boots: %s/INSTANCE.log
+Ctrl-C stops everything and removes it.
 
 What happens on the machines:
 `, s.cloud.URL, s.envFile, cluster, s.cloud.Spot, s.cloud.OnDemand, machines, s.dir)
