@@ -101,7 +101,7 @@ func (s *Stack) addChange(world *rule.World, c *plan.Change) {
 		Address: c.Address, Type: c.Type, Group: groupOf(c.Type), Action: action, Previous: c.Previous,
 		Attributes: []Attribute{}, Consequences: []string{},
 	}
-	for _, a := range d.Changed {
+	for _, a := range append(slices.Clone(d.Changed), d.Unproved()...) {
 		change.Attributes = append(change.Attributes, attribute(a))
 	}
 	if action == Created {
@@ -122,6 +122,9 @@ func attribute(a diff.Attribute) Attribute {
 	out := Attribute{Path: a.Path, Summary: a.Summary, Forces: a.Forces}
 	if a.Summary == "" {
 		out.Before, out.After = a.From(), a.To()
+		if a.Unread {
+			out.Before = NotRead
+		}
 	}
 	return out
 }

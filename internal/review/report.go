@@ -101,6 +101,10 @@ type Change struct {
 	severity rule.Severity
 }
 
+// NotRead stands for a value before that the plan does not hold, because the
+// provider could not read it back.
+const NotRead = "not read back"
+
 // Attribute is what changes in a resource, ready to print.
 type Attribute struct {
 	Path   string `json:"path"`

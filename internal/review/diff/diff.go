@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tandem-iac/tandem/internal/review/plan"
 )
@@ -48,6 +49,29 @@ type Attribute struct {
 	Forces bool
 	// Summary replaces the two values where they are too long to show.
 	Summary string
+	// Unread says that Before was not read back: the value may be new.
+	Unread bool
+}
+
+// decisive are attributes that decide about money, by the last part of their
+// paths.
+var decisive = []string{"spot_max_price", "on_demand_base_capacity", "on_demand_percentage_above_base_capacity"}
+
+// Unproved are the restated attributes that a reader has to see beside what
+// really changes, the bid first: that somebody changed the resource makes it
+// likely that they are new. None where nothing else changes.
+func (d Diff) Unproved() (list []Attribute) {
+	if len(d.Changed) == 0 {
+		return nil
+	}
+	for _, name := range decisive {
+		for _, a := range d.Restated {
+			if strings.HasSuffix(a.Path, "."+name) {
+				list = append(list, a)
+			}
+		}
+	}
+	return list
 }
 
 // From is the value before, for a reader; a sensitive one is never shown.
@@ -80,6 +104,25 @@ func Of(p *plan.Plan, c *plan.Change) Diff {
 // Unread says that the state before lacks what a resource of the type cannot be
 // without, so that comparing with it proves nothing.
 func Unread(c *plan.Change) bool { return c.Before != nil && c.After != nil && unread(c) }
+
+// Before are the attributes before, those that were not read back as they will
+// be: what Of takes for restated does not differ between the two.
+func Before(c *plan.Change) map[string]any {
+	if !Unread(c) {
+		return c.Before
+	}
+	before := maps.Clone(c.Before)
+	for name := range union(c.Before, c.After) {
+		if !isZero(c.Before[name]) && impossible[c.Type].leftover != name {
+			continue
+		}
+		delete(before, name)
+		if v := c.After[name]; v != nil {
+			before[name] = v
+		}
+	}
+	return before
+}
 
 func rank(a Attribute) int {
 	if a.Forces {
@@ -182,7 +225,7 @@ func (d *differ) restate(path string, before, after any) {
 			return
 		}
 	}
-	d.Restated = append(d.Restated, Attribute{Path: path, Before: before, After: after})
+	d.Restated = append(d.Restated, Attribute{Path: path, Before: before, After: after, Unread: true})
 }
 
 // lists compares by position where the lengths agree, after taking out what

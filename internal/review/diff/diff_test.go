@@ -114,6 +114,20 @@ func TestRestated(t *testing.T) {
 	if diff := cmp.Diff([]string{"max_size: 10 -> 20"}, lines(d.Changed)); diff != "" {
 		t.Errorf("changed (-want +got):\n%s", diff)
 	}
+	// What was not read back is before as it will be; what was is as it was.
+	c := &plan.Change{Type: "aws_autoscaling_group", Before: object{"max_size": 10.0, "warmup": 0.0}, After: object{"launch_template": "lt", "max_size": 20.0, "warmup": 120.0}}
+	if diff := cmp.Diff(object{"launch_template": "lt", "max_size": 10.0, "warmup": 120.0}, diff.Before(c)); diff != "" {
+		t.Errorf("before (-want +got):\n%s", diff)
+	}
+	// A bid is told beside what changes, and stays folded away where nothing does.
+	mixed := object{"mixed_instances_policy": []any{object{"instances_distribution": []any{object{"spot_max_price": "0.18", "on_demand_base_capacity": 0}}}}, "max_size": 20}
+	const distribution = "mixed_instances_policy.instances_distribution."
+	for size, want := range map[int][]string{10: {distribution + "spot_max_price: unset -> 0.18", distribution + "on_demand_base_capacity: unset -> 0"}, 20: nil} {
+		d := diffOf(t, "aws_autoscaling_group", object{"max_size": size}, mixed, nil)
+		if diff := cmp.Diff(want, lines(d.Unproved())); diff != "" || len(d.Restated) != 2 {
+			t.Errorf("max_size was %d: %d restated, unproved (-want +got):\n%s", size, len(d.Restated), diff)
+		}
+	}
 	d = diffOf(t, "aws_autoscaling_group", object{"launch_template": []any{object{"version": "1"}}, "max_size": 10, "warmup": 0}, after, nil)
 	if len(d.Restated) > 0 || len(d.Changed) != 3 {
 		t.Errorf("a group that was read back: restated %q, changed %q", lines(d.Restated), lines(d.Changed))

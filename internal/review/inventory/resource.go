@@ -14,7 +14,8 @@ type Resource struct {
 	// Values are its attributes then.
 	Values map[string]any
 	set    *Set
-	// Unread says that the values are those after, as those before were not read back.
+	// Unread says that some of the values are those after, as those before were
+	// not read back.
 	Unread bool
 }
 

@@ -28,7 +28,7 @@ type Set struct {
 }
 
 // New arranges the resources that are there before or after the plan. One whose
-// state was not read back counts before as it will be.
+// state was not read back in full has before what it will have instead.
 func New(p *plan.Plan, after bool) *Set {
 	s := &Set{plan: p, byType: map[string][]*Resource{}, byKey: map[string]*Resource{},
 		byStatic: map[string][]*Resource{}, byModule: map[string][]*Resource{}, byAddress: map[string]*Resource{}, links: map[link][]*Resource{}}
@@ -40,7 +40,7 @@ func New(p *plan.Plan, after bool) *Set {
 		case after:
 			r.Values = c.After
 		case diff.Unread(c):
-			r.Values, r.Unread = c.After, true
+			r.Values, r.Unread = diff.Before(c), true
 		}
 		if r.Values != nil {
 			s.add(r)

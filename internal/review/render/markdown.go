@@ -223,7 +223,7 @@ func attribute(a review.Attribute) string {
 // value sets words about a value apart from values.
 func value(text string) string {
 	switch text {
-	case "unset", "known after apply", "(sensitive)", "(sensitive, changed)", "(looks like a secret)":
+	case review.NotRead, "unset", "known after apply", "(sensitive)", "(sensitive, changed)", "(looks like a secret)":
 		return "*" + text + "*"
 	}
 	return code(text)
