@@ -108,7 +108,7 @@ func everything() spec.Environment {
 			OnDemand: spec.OnDemand{InstanceType: "m6g.large", Group: group(60)},
 			Spot:     spec.Spot{InstanceTypes: []string{"m6g.large", "m7g.large"}, MaxPrice: 0.2, Group: group(45)},
 		}},
-		Review: spec.Review{Disable: []spec.DisabledRule{{Rule: "access-logs-off", Address: "*", Reason: "kept elsewhere"}}},
+		Review: spec.Review{Disable: []spec.DisabledRule{{Rule: "access-logs-off", Address: "*", Reason: "kept elsewhere"}}, Load: "seed-day"},
 	}
 }
 

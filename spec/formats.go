@@ -41,6 +41,7 @@ var formats = map[string]format{
 	"name":          {pattern: regexp.MustCompile(`^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`), want: "1 to 63 lower-case letters, digits and inner hyphens, a letter first"},
 	"path":          {pattern: regexp.MustCompile(`^/[A-Za-z0-9._~/?&=%+:@,-]{0,999}$`), want: "a path that begins with /"},
 	"preamble":      {pattern: regexp.MustCompile(`^[^\x00]*$`), want: "shell without NUL bytes and without TfToken[, which cdktf takes for its own", also: hasNoToken},
+	"load":          {pattern: regexp.MustCompile(`^[^\x00-\x20][^\x00-\x1f]{0,499}$`), want: "a load of docs/loads.md such as seed-day or traffic.csv"},
 	"reason":        {pattern: regexp.MustCompile(`^[^\x00-\x20][^\x00-\x1f]{2,499}$`), want: "a reason of 3 to 500 characters on one line"},
 	"region":        {pattern: regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]$`), want: "a region such as ap-southeast-1"},
 	"review_rule":   {pattern: regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`), want: "a rule of docs/rules.md such as imdsv1-allowed"},

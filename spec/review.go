@@ -14,6 +14,10 @@ type Review struct {
 	// Disable are rules that are switched off, each with the reason why.
 	// Default: none.
 	Disable []DisabledRule `yaml:"disable,omitempty" items:"1..100"`
+	// Load is the demand on a cluster on which changes of scaling are
+	// simulated: a CSV file, by its path from where tandem runs, shapes, or
+	// both, as docs/loads.md has them. Default: seed-day, a preset.
+	Load string `yaml:"load,omitempty" format:"load"`
 }
 
 // DisabledRule is a rule that is switched off, for all resources or for some.

@@ -2,12 +2,10 @@ package cli
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -15,19 +13,16 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/tandem-iac/tandem/internal/check"
-	"github.com/tandem-iac/tandem/internal/price"
 	"github.com/tandem-iac/tandem/internal/review"
-	"github.com/tandem-iac/tandem/internal/review/plan"
 	"github.com/tandem-iac/tandem/internal/review/render"
 	"github.com/tandem-iac/tandem/internal/review/rule"
-	"github.com/tandem-iac/tandem/spec"
+	"github.com/tandem-iac/tandem/simulate/load"
 )
 
 // reviewFlags are those of tandem review.
 type reviewFlags struct {
-	file, region, prices, format, output, failOn, baseline string
-	writeBaseline, synth                                   bool
+	file, region, prices, load, format, output, failOn, baseline string
+	writeBaseline, synth                                         bool
 }
 
 func newReviewCommand(a *app) *cobra.Command {
@@ -45,13 +40,14 @@ docs/rules.md has the rules. tandem.yaml switches them off, with a reason, and
 says what its instance types cost; it is read if it is there.`,
 		Example: `  terraform show -json plan.out | tandem review -
   tandem review --format markdown --output comment.md prod-network.json prod-obelix.json
+  tandem review --format html --load traffic.csv --output review.html plan.json
   tandem review --fail-on dangerous --baseline known.json plan.json
   tandem review --synth base/cdktf.out cdktf.out`,
 		Args: func(_ *cobra.Command, args []string) error { return f.checkArgs(args) },
 		RunE: func(cmd *cobra.Command, args []string) error { return a.review(cmd.Context(), f, args) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.format, "format", "text", "text, markdown, json or sarif")
+	flags.StringVar(&f.format, "format", "text", "text, markdown, html, json or sarif")
 	flags.StringVarP(&f.output, "output", "o", "", "`file` to write instead of standard output")
 	flags.StringVar(&f.failOn, "fail-on", "", "exit with 1 from this `severity` on: look or dangerous")
 	flags.StringVar(&f.baseline, "baseline", "", "`file` of findings that are accepted")
@@ -60,6 +56,7 @@ says what its instance types cost; it is read if it is there.`,
 	flags.StringVarP(&f.file, "file", "f", "", "`file` with the description (default $TANDEM_SPEC or "+defaultFile+", if it is there)")
 	flags.StringVar(&f.region, "region", "", "AWS `region` where the plan does not say it (default the description's)")
 	flags.StringVar(&f.prices, "prices", "", "`file` of prices (default those built in)")
+	flags.StringVar(&f.load, "load", "", "the demand on which changed scaling is simulated: a CSV file, shapes, or both (default the description's, or "+load.SeedDay+")")
 	return cmd
 }
 
@@ -81,6 +78,7 @@ func (f reviewFlags) checkArgs(args []string) error {
 var renderers = map[string]func(a *app, w io.Writer, r review.Report) error{
 	"text":     func(a *app, w io.Writer, r review.Report) error { return render.Text(w, r, a.terminal(w)) },
 	"markdown": func(_ *app, w io.Writer, r review.Report) error { return render.Markdown(w, r) },
+	"html":     func(_ *app, w io.Writer, r review.Report) error { return render.HTML(w, r) },
 	"json":     func(_ *app, w io.Writer, r review.Report) error { return render.JSON(w, r) },
 	"sarif":    func(_ *app, w io.Writer, r review.Report) error { return render.SARIF(w, r) },
 }
@@ -98,7 +96,10 @@ func (a *app) review(ctx context.Context, f reviewFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	report := review.New(plans, cfg)
+	report, err := review.New(ctx, plans, cfg)
+	if err != nil {
+		return err
+	}
 	if f.writeBaseline {
 		return f.saveBaseline(a.stdout, report)
 	}
@@ -119,7 +120,7 @@ func (a *app) review(ctx context.Context, f reviewFlags, args []string) error {
 // check returns the severity to fail on; Safe: none.
 func (f reviewFlags) check() (threshold rule.Severity, err error) {
 	if renderers[f.format] == nil {
-		return 0, fmt.Errorf("--format is %q, want text, markdown, json or sarif", f.format)
+		return 0, fmt.Errorf("--format is %q, want text, markdown, html, json or sarif", f.format)
 	}
 	if f.failOn != "" {
 		var ok bool
@@ -131,136 +132,6 @@ func (f reviewFlags) check() (threshold rule.Severity, err error) {
 		return 0, errors.New("--write-baseline wants --baseline, the file to write")
 	}
 	return threshold, nil
-}
-
-// plans reads what there is to review.
-func (a *app) plans(ctx context.Context, f reviewFlags, args []string) ([]*plan.Plan, error) {
-	if f.synth {
-		return plan.Configuration(args[0], args[1])
-	}
-	var plans []*plan.Plan
-	for _, file := range args {
-		p, err := a.plan(ctx, file)
-		if err != nil {
-			return nil, err
-		}
-		plans = append(plans, p)
-	}
-	return plans, nil
-}
-
-// plan reads a file as it comes: a plan may be larger than one wants in memory.
-// It gives up when ctx ends, as standard input may never come to an end.
-func (a *app) plan(ctx context.Context, file string) (*plan.Plan, error) {
-	type result struct {
-		plan *plan.Plan
-		err  error
-	}
-	done := make(chan result, 1)
-	go func() {
-		var r result
-		r.plan, r.err = a.readPlan(file)
-		done <- r
-	}()
-	select {
-	case r := <-done:
-		return r.plan, r.err
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%s: %w", displayName(file), context.Cause(ctx))
-	}
-}
-
-func (a *app) readPlan(file string) (p *plan.Plan, err error) {
-	if file == streamFile {
-		return plan.Read(displayName(file), a.stdin)
-	}
-	in, err := os.Open(file)
-	if err != nil {
-		return nil, inputError{err: fmt.Errorf("%s: %w", file, check.Cause(err))}
-	}
-	defer func() { err = errors.Join(err, in.Close()) }()
-	if info, statErr := in.Stat(); statErr == nil && info.IsDir() {
-		return nil, inputError{err: fmt.Errorf("%s is a directory; want the output of terraform show -json PLANFILE, or --synth and two directories", file)}
-	}
-	return plan.Read(file, in)
-}
-
-// reviewConfig gathers prices, accepted findings and the description, which
-// need not be there unless somebody has named it.
-func (a *app) reviewConfig(ctx context.Context, f reviewFlags) (review.Config, error) {
-	cfg := review.Config{Region: f.region}
-	var err error
-	if f.prices == "" {
-		cfg.Prices, err = price.Default()
-	} else {
-		cfg.Prices, err = price.Load(f.prices)
-	}
-	if err != nil {
-		return review.Config{}, asInput(err)
-	}
-	var env spec.Environment
-	file := cmp.Or(f.file, fileArg(nil))
-	if _, missing := os.Stat(file); file != defaultFile || !errors.Is(missing, fs.ErrNotExist) {
-		if env, err = a.load(ctx, file); err != nil {
-			return review.Config{}, err
-		}
-		cfg.Region = cmp.Or(f.region, env.Region)
-		cfg.OnDemand = func(region, instanceType string) (float64, bool) {
-			usd, known := env.OnDemandPrices[instanceType]
-			return usd, known && region == env.Region
-		}
-	}
-	accepted, err := f.readBaseline()
-	if err != nil {
-		return review.Config{}, err
-	}
-	cfg.Accepted = func(finding review.Finding) (string, bool) {
-		for _, off := range env.Review.Disable {
-			if (review.Switched{Rule: off.Rule, Address: off.Address}).Accepts(finding) {
-				return off.Reason, true
-			}
-		}
-		return accepted.Accepts(finding)
-	}
-	return cfg, nil
-}
-
-// asInput makes a file that cannot be read the user's fault.
-func asInput(err error) error {
-	var at *fs.PathError
-	if errors.As(err, &at) {
-		return inputError{err: fmt.Errorf("%s: %w", at.Path, at.Err)}
-	}
-	return err
-}
-
-// readBaseline reads the accepted findings. One that is about to be written
-// need not be there.
-func (f reviewFlags) readBaseline() (review.Baseline, error) {
-	if f.baseline == "" {
-		return review.Baseline{}, nil
-	}
-	data, err := os.ReadFile(f.baseline)
-	if errors.Is(err, fs.ErrNotExist) && f.writeBaseline {
-		return review.Baseline{}, nil
-	}
-	if err != nil {
-		return review.Baseline{}, asInput(err)
-	}
-	return review.ReadBaseline(f.baseline, data)
-}
-
-func (f reviewFlags) saveBaseline(w io.Writer, r review.Report) error {
-	var b bytes.Buffer
-	baseline := review.NewBaseline(r)
-	if err := baseline.Write(&b); err != nil {
-		return err
-	}
-	if err := writeFile(f.baseline, b.Bytes()); err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "%s: %d findings accepted\n", f.baseline, len(baseline.Accepted))
-	return nil
 }
 
 // terminal is what w shows text on: nothing is broken or coloured in a file or

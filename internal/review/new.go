@@ -2,12 +2,14 @@ package review
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/tandem-iac/tandem/internal/price"
+	"github.com/tandem-iac/tandem/internal/review/behaviour"
 	"github.com/tandem-iac/tandem/internal/review/diff"
 	"github.com/tandem-iac/tandem/internal/review/plan"
 	"github.com/tandem-iac/tandem/internal/review/rule"
@@ -22,20 +24,37 @@ type Config struct {
 	OnDemand rule.Prices
 	// Region is that of the resources where the plan does not say.
 	Region string
+	// Behaviour says on what scaling is simulated. The zero value: it is not.
+	// Its prices are those above.
+	Behaviour behaviour.Config
 	// Accepted gives the reason why a finding is accepted, if it is. Nil: none is.
 	Accepted func(f Finding) (reason string, accepted bool)
 }
 
-// New reviews plans.
-func New(plans []*plan.Plan, cfg Config) Report {
+// priced are the prices of a simulation: on-demand ones by whoever knows best.
+type priced struct{ Config }
+
+func (p priced) OnDemand(region, instanceType string) (float64, bool) {
+	return p.onDemand(region, instanceType)
+}
+func (p priced) VCPUs(instanceType string) (float64, bool) { return p.Prices.VCPUs(instanceType) }
+func (p priced) Spot(region, instanceType string) (low, typical, high float64, ok bool) {
+	return p.Prices.Spot(region, instanceType)
+}
+
+// New reviews plans. The only error is that of ctx, which ends simulations.
+func New(ctx context.Context, plans []*plan.Plan, cfg Config) (Report, error) {
 	r := Report{SchemaVersion: SchemaVersion, Stacks: []Stack{}}
 	for _, p := range plans {
-		s := newStack(p, cfg)
+		s, err := newStack(ctx, p, cfg)
+		if err != nil {
+			return Report{}, err
+		}
 		r.Severity = max(r.Severity, s.Severity)
 		r.Stacks = append(r.Stacks, s)
 	}
 	r.Headline = r.headline()
-	return r
+	return r, nil
 }
 
 // onDemand is the price of an instance type, by whoever knows it best.
@@ -49,7 +68,7 @@ func (cfg Config) onDemand(region, instanceType string) (usd float64, known bool
 	return usd, known
 }
 
-func newStack(p *plan.Plan, cfg Config) Stack {
+func newStack(ctx context.Context, p *plan.Plan, cfg Config) (Stack, error) {
 	region := cmp.Or(p.Region, cfg.Region)
 	p.Region = region
 	s := Stack{
@@ -68,7 +87,13 @@ func newStack(p *plan.Plan, cfg Config) Stack {
 		s.addCost(world, region, cfg.Prices)
 	}
 	s.judge()
-	return s
+	var err error
+	if cfg.Prices != nil {
+		on := cfg.Behaviour
+		on.Prices = priced{cfg}
+		s.Behaviour, err = behaviour.Of(ctx, p, on)
+	}
+	return s, err
 }
 
 // byImportance puts replaced and destroyed things first, then those with

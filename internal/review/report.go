@@ -2,15 +2,17 @@
 // headline, what really changes, what comes of it, what is risky and what it
 // costs.
 //
-//	plan.Plan ── New ──> Report ── render.Markdown, JSON, Text, SARIF
+//	plan.Plan ── New ──> Report ── render.Markdown, HTML, JSON, Text, SARIF
 //	               │
 //	               ├─ diff       what changes, without the noise
 //	               ├─ rule       what is risky
-//	               └─ spend      what it costs
+//	               ├─ spend      what it costs
+//	               └─ behaviour  how scaling behaves
 package review
 
 import (
 	"github.com/tandem-iac/tandem/internal/cost"
+	"github.com/tandem-iac/tandem/internal/review/behaviour"
 	"github.com/tandem-iac/tandem/internal/review/plan"
 	"github.com/tandem-iac/tandem/internal/review/rule"
 )
@@ -49,9 +51,9 @@ type Stack struct {
 	Quiet Quiet `json:"quiet"`
 	// Cost is what a month costs before and after. Nil: it cannot be said.
 	Cost *Cost `json:"cost,omitempty"`
-	// Behaviour is how scaling behaves before and after. Nil: it is not
-	// simulated.
-	Behaviour *Behaviour `json:"behaviour,omitempty"`
+	// Behaviour is how scaling behaves before and after. Nil: nothing changes
+	// that it depends on, or nothing was asked to be simulated.
+	Behaviour *behaviour.Behaviour `json:"behaviour,omitempty"`
 	// Outputs are the names of those that change.
 	Outputs []string `json:"outputs"`
 	// Uncovered are the types that no rule knows, and how many resources of each.
@@ -145,16 +147,4 @@ type Cost struct {
 	After  cost.Estimate `json:"after"`
 	// Difference is what After costs more.
 	Difference cost.Range `json:"difference"`
-}
-
-// Behaviour compares how scaling behaves before and after on the same load, as
-// a table with a row for each figure.
-type Behaviour struct {
-	// Load says what was simulated.
-	Load string `json:"load"`
-	Rows []struct {
-		Figure string `json:"figure"`
-		Before string `json:"before"`
-		After  string `json:"after"`
-	} `json:"rows"`
 }

@@ -57,7 +57,11 @@ func planOf(t *testing.T, list ...changed) *plan.Plan {
 
 func one(t *testing.T, cfg review.Config, list ...changed) review.Stack {
 	t.Helper()
-	return review.New([]*plan.Plan{planOf(t, list...)}, cfg).Stacks[0]
+	r, err := review.New(t.Context(), []*plan.Plan{planOf(t, list...)}, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Stacks[0]
 }
 
 // TestConsequences says in words what comes of a change.

@@ -11,6 +11,8 @@ type assembly struct {
 	*document
 	groups     []*group
 	byResource map[*resource]*group
+	// idle is that of the Config.
+	idle bool
 }
 
 // clusters puts the groups of the document together by what they register in.
@@ -34,7 +36,7 @@ func (d *document) clusters(cfg Config) []Cluster {
 
 	var found []Cluster
 	for _, groups := range together(all) {
-		c := &assembly{document: d, groups: groups, byResource: map[*resource]*group{}}
+		c := &assembly{document: d, groups: groups, byResource: map[*resource]*group{}, idle: cfg.Idle}
 		for _, g := range groups {
 			c.byResource[g.resource] = g
 		}

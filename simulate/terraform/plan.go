@@ -42,15 +42,19 @@ func checkFormat(data []byte) error {
 	return nil
 }
 
-func parsePlan(_ string, data []byte) (*document, error) {
-	if err := checkFormat(data); err != nil {
-		return nil, err
-	}
-	p := plan{
+func newPlan() *plan {
+	return &plan{
 		document: newDocument(),
 		modules:  map[string]*tfjson.ConfigModule{}, calls: map[string]*tfjson.ModuleCall{}, config: map[string]*tfjson.ConfigResource{},
 		instances: map[string][]*resource{},
 	}
+}
+
+func parsePlan(_ string, data []byte) (*document, error) {
+	if err := checkFormat(data); err != nil {
+		return nil, err
+	}
+	p := newPlan()
 	if err := json.Unmarshal(data, &p.Plan); err != nil {
 		return nil, err
 	}

@@ -141,6 +141,10 @@ func (c *assembly) invoke(policies []*policy) {
 			}
 			continue
 		}
+		if c.idle {
+			p.group.warn(p.address, "no alarm here invokes it: it does nothing")
+			continue
+		}
 		p.group.findings = append(p.group.findings, Finding{Address: p.address, Refuses: true,
 			Problem: "no alarm here invokes it, want one that has its ARN in alarm_actions"})
 	}

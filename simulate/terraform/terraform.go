@@ -28,6 +28,9 @@ type Config struct {
 	Region string
 	// Ignore are addresses of what is left out, as if it were not there.
 	Ignore []string
+	// Idle tells that policies which no alarm invokes do nothing, which is a
+	// warning then. Else they refuse the simulation, as somebody may execute them.
+	Idle bool
 	// Variables are values of input variables, by name, for cdk.tf.json; a plan
 	// has its own. A variable that is in neither has its default.
 	Variables map[string]string

@@ -49,8 +49,18 @@ func (c *config) follow(module string, mentions []string, hops int) []string {
 	return slices.Compact(found)
 }
 
-// configuration reads the plan's configuration: the region and all references.
+// configuration keeps the plan's configuration, and reads the region and all
+// references in it.
 func (f *file) configuration() error {
+	var err error
+	if f.plan.Configuration, err = f.raw(); err != nil {
+		return err
+	}
+	return f.within(f.plan.Configuration).references()
+}
+
+// references reads what names what.
+func (f *file) references() error {
 	c := &config{resources: map[string]map[string][]string{}, calls: map[string]map[string][]string{}, outputs: map[string][]string{}}
 	f.plan.config = c
 	return f.eachMember("configuration", func(field string) error {

@@ -47,6 +47,7 @@ func Configuration(base, head string) ([]*Plan, error) {
 
 // stack is a synthesized stack: the attributes of its resources by address.
 type stack struct {
+	dir       string
 	region    string
 	resources map[string]map[string]any
 	outputs   map[string]any
@@ -73,7 +74,8 @@ func readStacks(dir string, seed maphash.Seed) (map[string]*stack, error) {
 		if err != nil {
 			return nil, err
 		}
-		stacks[filepath.Base(filepath.Dir(file))] = s
+		s.dir = filepath.Dir(file)
+		stacks[filepath.Base(s.dir)] = s
 	}
 	return stacks, nil
 }
@@ -189,7 +191,7 @@ func compare(name string, before, after *stack) *Plan {
 		after = &stack{region: before.region}
 		p.Notes = append(p.Notes, "The stack is gone from the configuration; its resources stay until somebody destroys them.")
 	}
-	p.Region = after.region
+	p.Region, p.BaseDir, p.HeadDir = after.region, before.dir, after.dir
 	all := map[string]map[string]any{}
 	maps.Copy(all, before.resources)
 	maps.Copy(all, after.resources)

@@ -10,6 +10,9 @@
 package plan
 
 import (
+	"encoding/json"
+	"strings"
+
 	tfjson "github.com/hashicorp/terraform-json"
 )
 
@@ -38,10 +41,17 @@ type Plan struct {
 	Region string
 	// Changes has every managed resource before or after, in the file's order.
 	Changes []*Change
+	// BaseDir and HeadDir are the stack's directories where configuration is
+	// compared. Empty: the stack is not there.
+	BaseDir, HeadDir string
 	// Outputs are those that change, by name.
 	Outputs []string
 	// Notes are limits of what was read, one sentence each.
 	Notes []string
+	// Configuration and Variables are the plan's own, as they are in the file,
+	// for who follows expressions further than References. They may hold what
+	// is sensitive.
+	Configuration, Variables json.RawMessage
 	// config resolves references. Nil: there is no configuration.
 	config *config
 }
@@ -102,6 +112,9 @@ func (p *Plan) Configured(c *Change, attribute string) (set, known bool) {
 	_, set = attributes[attribute]
 	return set, known
 }
+
+// Name is the resource's name in its configuration, without a key.
+func (c *Change) Name() string { return strings.TrimPrefix(c.static, c.Type+".") }
 
 // Static is the change's address without instance keys, by which references
 // name it.

@@ -3,6 +3,7 @@ package plan
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -25,10 +26,7 @@ func Read(name string, r io.Reader) (*Plan, error) {
 	if err := sniff(name, buffered); err != nil {
 		return nil, err
 	}
-	d := &decoder{
-		Decoder: jsontext.NewDecoder(buffered, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
-		seed:    maphash.MakeSeed(),
-	}
+	d := newDecoder(buffered, maphash.MakeSeed())
 	f := &file{decoder: d, plan: &Plan{Name: name}}
 	if kind := d.PeekKind(); kind != '{' {
 		if _, err := d.ReadToken(); err != nil {
@@ -88,6 +86,19 @@ type file struct {
 	has map[string]bool
 }
 
+// raw reads a value as it is written.
+func (f *file) raw() (json.RawMessage, error) {
+	v, err := f.ReadValue()
+	return bytes.Clone(v), err
+}
+
+// within is the file for a part of it that is in memory.
+func (f *file) within(part []byte) *file {
+	inner := *f
+	inner.decoder = newDecoder(bytes.NewReader(part), f.seed)
+	return &inner
+}
+
 // section reads one top-level field, or skips it.
 func (f *file) section(name string) error {
 	f.at = name
@@ -107,6 +118,7 @@ func (f *file) section(name string) error {
 		"resource_changes": f.changes,
 		"output_changes":   f.outputs,
 		"configuration":    f.configuration,
+		"variables":        func() (err error) { f.plan.Variables, err = f.raw(); return err },
 		"values":           f.state,
 		"checks":           f.checks,
 	}[name]

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"hash/maphash"
+	"io"
 	"maps"
 	"math"
 	"slices"
@@ -17,6 +18,10 @@ type decoder struct {
 	*jsontext.Decoder
 	seen [8192]string
 	seed maphash.Seed
+}
+
+func newDecoder(r io.Reader, seed maphash.Seed) *decoder {
+	return &decoder{Decoder: jsontext.NewDecoder(r, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), seed: seed}
 }
 
 // value reads the next value: nil, bool, float64, json.Number where a float64

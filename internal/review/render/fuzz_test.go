@@ -22,6 +22,8 @@ func FuzzReview(f *testing.F) {
 	f.Add([]byte(`{"format_version":"1.0","values":{"root_module":{"resources":[{"address":"aws_lb.a","type":"aws_lb","name":"a","values":{},"sensitive_values":true}]}}}`))
 	f.Add([]byte(`{"format_version":"1.2","resource_changes":[{"address":"aws_lb.a","type":"aws_lb","change":{"actions":["update"],"before":{"a":[1,{"b":null}]},"after":{"a":"x"},"after_unknown":{"a":[true]},"replace_paths":[["a",0]]}}]}`))
 	f.Add([]byte("PK\x03\x04"))
+	on := config(f)
+	on.Region = "us-east-1"
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := plan.Read("plan.json", bytes.NewReader(data))
 		if err != nil {
@@ -31,7 +33,10 @@ func FuzzReview(f *testing.F) {
 			}
 			return
 		}
-		r := review.New([]*plan.Plan{p}, review.Config{Region: "us-east-1"})
+		r, err := review.New(t.Context(), []*plan.Plan{p}, on)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for name, write := range formats {
 			var b bytes.Buffer
 			if err := write(&b, r); err != nil {

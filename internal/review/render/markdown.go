@@ -3,11 +3,11 @@ package render
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/tandem-iac/tandem/internal/cost"
 	"github.com/tandem-iac/tandem/internal/review"
+	"github.com/tandem-iac/tandem/internal/review/behaviour"
 	"github.com/tandem-iac/tandem/internal/review/rule"
 )
 
@@ -29,8 +29,7 @@ func Markdown(w io.Writer, r review.Report) error {
 	m := &markdown{}
 	m.line("%s", Marker)
 	m.line("## %s %s: %s\n", lights[r.Severity], words[r.Severity], plain(r.Headline))
-	stacks := slices.Clone(r.Stacks)
-	slices.SortStableFunc(stacks, func(a, b review.Stack) int { return int(b.Severity - a.Severity) })
+	stacks := worstFirst(r.Stacks)
 	m.limit = MaxComment - closing
 	if len(stacks) > 1 {
 		m.overview(stacks)
@@ -136,15 +135,11 @@ func (m *markdown) findings(list []review.Finding) {
 	}
 	m.list(rows, 0.3, "finding")
 	m.line("")
-	var reasons []string
-	told := map[string]bool{}
-	for _, f := range list {
-		if !told[f.Rule] {
-			told[f.Rule] = true
-			reasons = append(reasons, fmt.Sprintf("- **%s** (%s). %s *Fix:* %s\n", plain(f.Title), code(f.Rule), plain(f.Why), plain(f.Fix)))
-		}
+	var why []string
+	for _, f := range reasons(list) {
+		why = append(why, fmt.Sprintf("- **%s** (%s). %s *Fix:* %s\n", plain(f.Title), code(f.Rule), plain(f.Why), plain(f.Fix)))
 	}
-	m.details("Why, and what to do about it", reasons, 0.25, "rule")
+	m.details("Why, and what to do about it", why, 0.25, "rule")
 }
 
 // details folds a list under a summary, which is HTML.
@@ -222,8 +217,7 @@ func attribute(a review.Attribute) string {
 
 // value sets words about a value apart from values.
 func value(text string) string {
-	switch text {
-	case review.NotRead, "unset", "known after apply", "(sensitive)", "(sensitive, changed)", "(looks like a secret)":
+	if isWord(text) {
 		return "*" + text + "*"
 	}
 	return code(text)
@@ -259,15 +253,42 @@ func (m *markdown) cost(c *review.Cost) {
 	m.details(fmt.Sprintf("Not in it: %s", count(len(rest), "unknown")), rest, 0.2, "unknown")
 }
 
-func (m *markdown) behaviour(b *review.Behaviour) {
+func (m *markdown) behaviour(b *behaviour.Behaviour) {
 	if b == nil {
 		return
 	}
-	m.line("### Behaviour\n\n%s\n\n| | before | after |\n|---|--:|--:|", plain(b.Load))
-	for _, row := range b.Rows {
-		m.line("| %s | %s | %s |", cell(plain(row.Figure)), cell(plain(row.Before)), cell(plain(row.After)))
+	m.line("### Behaviour\n")
+	if len(b.Clusters) > 0 {
+		m.line("%s\n", plain(b.Load))
 	}
-	m.line("")
+	var clusters []string
+	for _, c := range b.Clusters {
+		clusters = append(clusters, simulated(c))
+	}
+	m.list(clusters, 0.3, "cluster")
+	for _, note := range b.Notes {
+		m.line("%s\n", plain(note))
+	}
+}
+
+// simulated is a cluster as a table, with what it leaves out.
+func simulated(c behaviour.Cluster) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "| %s | before | after |\n|---|--:|--:|\n", cell(code(c.Name)))
+	fmt.Fprintf(&b, "| verdict | %s | %s |\n", c.Before.Grade, c.After.Grade)
+	for _, f := range c.Figures {
+		before, after := f.Texts()
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", cell(plain(f.Title())), cell(plain(before)), cell(plain(after)))
+	}
+	fmt.Fprintf(&b, "\n%s\n\n", plain(outcome(c)))
+	if len(c.Warnings) > 0 {
+		fmt.Fprintf(&b, "<details><summary>Not in it: %s</summary>\n\n", count(len(c.Warnings), "limit"))
+		for _, w := range c.Warnings {
+			fmt.Fprintf(&b, "- %s\n", plain(w))
+		}
+		b.WriteString("\n</details>\n\n")
+	}
+	return b.String()
 }
 
 // folded is what a reader may want to look up.
@@ -280,12 +301,7 @@ func (m *markdown) folded(s review.Stack) {
 		for _, r := range s.Quiet.Restated {
 			items = append(items, fmt.Sprintf("  - %s: %s\n", code(r.Address), code(restated(r))))
 		}
-		total := s.Quiet.Tags + s.Quiet.Computed + s.Quiet.Equivalent + len(s.Quiet.Restated)
-		again := ""
-		if n := len(s.Quiet.Restated); n > 0 {
-			again = fmt.Sprintf("; %d written again in full", n)
-		}
-		m.details(fmt.Sprintf("Folded away: %s in which nothing seems to change%s", count(total, "resource"), again), items, 0.4, "line")
+		m.details(foldedTitle(s.Quiet), items, 0.4, "line")
 	}
 	m.details(fmt.Sprintf("There already: %s", count(len(s.Existing), "finding")), found(s.Existing), 0.5, "finding")
 	m.details(fmt.Sprintf("Accepted: %s", count(len(s.Accepted), "finding")), found(s.Accepted), 0.6, "finding")

@@ -1,5 +1,5 @@
-// Package render writes a review: as markdown for a pull request, as text for a
-// terminal, as JSON for programs and as SARIF for code scanning.
+// Package render writes a review: as markdown for a pull request, as a page, as text
+// for a terminal, as JSON for programs and as SARIF for code scanning.
 package render
 
 import (
@@ -11,6 +11,7 @@ import (
 
 	"github.com/tandem-iac/tandem/internal/cost"
 	"github.com/tandem-iac/tandem/internal/review"
+	"github.com/tandem-iac/tandem/internal/review/behaviour"
 	"github.com/tandem-iac/tandem/internal/review/rule"
 )
 
@@ -43,6 +44,44 @@ func grouped(changes []review.Change) (order []review.Group, by map[review.Group
 	}
 	slices.SortStableFunc(order, func(a, b review.Group) int { return ends[a] - ends[b] })
 	return order, by
+}
+
+// worstFirst orders stacks as a reader wants them.
+func worstFirst(stacks []review.Stack) []review.Stack {
+	stacks = slices.Clone(stacks)
+	slices.SortStableFunc(stacks, func(a, b review.Stack) int { return int(b.Severity - a.Severity) })
+	return stacks
+}
+
+// reasons are findings of which each rule is told once.
+func reasons(list []review.Finding) (once []review.Finding) {
+	told := map[string]bool{}
+	for _, f := range list {
+		if !told[f.Rule] {
+			told[f.Rule] = true
+			once = append(once, f)
+		}
+	}
+	return once
+}
+
+// isWord tells words about a value from values.
+func isWord(text string) bool {
+	switch text {
+	case review.NotRead, "unset", "known after apply", "(sensitive)", "(sensitive, changed)", "(looks like a secret)":
+		return true
+	}
+	return false
+}
+
+// foldedTitle says how much was folded away.
+func foldedTitle(q review.Quiet) string {
+	again := ""
+	if n := len(q.Restated); n > 0 {
+		again = fmt.Sprintf("; %d written again in full", n)
+	}
+	total := q.Tags + q.Computed + q.Equivalent + len(q.Restated)
+	return fmt.Sprintf("Folded away: %s in which nothing seems to change%s", count(total, "resource"), again)
 }
 
 // quiet says in a sentence each what was folded away.
@@ -146,6 +185,14 @@ func restated(r review.Restated) string {
 		values = append(values, name+" "+a.After)
 	}
 	return strings.Join(values, ", ")
+}
+
+// outcome is the answer at one look on a simulated cluster.
+func outcome(c behaviour.Cluster) string {
+	if c.Before == c.After {
+		return fmt.Sprintf("Before and after: %s.", c.After.Headline)
+	}
+	return fmt.Sprintf("Before: %s. After: %s.", c.Before.Headline, c.After.Headline)
 }
 
 // gist is what a plan does and costs in one line. Empty: nothing.

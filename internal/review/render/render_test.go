@@ -2,7 +2,6 @@ package render_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
@@ -15,9 +14,12 @@ import (
 	"github.com/tandem-iac/tandem/internal/golden"
 	"github.com/tandem-iac/tandem/internal/price"
 	"github.com/tandem-iac/tandem/internal/review"
+	"github.com/tandem-iac/tandem/internal/review/behaviour"
 	"github.com/tandem-iac/tandem/internal/review/plan"
 	"github.com/tandem-iac/tandem/internal/review/plantest"
 	"github.com/tandem-iac/tandem/internal/review/render"
+	"github.com/tandem-iac/tandem/simulate"
+	"github.com/tandem-iac/tandem/simulate/load"
 )
 
 var plans = []string{"create", "unchanged", "resize", "new-image", "risky", "destroy"}
@@ -25,6 +27,7 @@ var plans = []string{"create", "unchanged", "resize", "new-image", "risky", "des
 // formats are all renderings; text is for the narrowest terminal.
 var formats = map[string]func(io.Writer, review.Report) error{
 	"md":    render.Markdown,
+	"html":  render.HTML,
 	"json":  render.JSON,
 	"sarif": render.SARIF,
 	"txt":   func(w io.Writer, r review.Report) error { return render.Text(w, r, render.Terminal{Width: 40}) },
@@ -39,12 +42,24 @@ func file(t testing.TB, name string) []byte {
 	return data
 }
 
-func reviewOf(t testing.TB, inputs map[string][]byte, names ...string) review.Report {
+// config has made-up prices and simulates a day.
+func config(t testing.TB) review.Config {
 	t.Helper()
 	prices, err := price.Load("testdata/prices.json")
 	if err != nil {
 		t.Fatal(err)
 	}
+	demand, err := load.Parse(load.SeedDay, load.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	model := simulate.DefaultModel()
+	model.CPUPerRequest = load.SeedDayCPUPerRequest
+	return review.Config{Prices: prices, Behaviour: behaviour.Config{Load: demand, LoadName: "Simulated on a day.", Model: model}}
+}
+
+func reviewOf(t testing.TB, inputs map[string][]byte, names ...string) review.Report {
+	t.Helper()
 	var list []*plan.Plan
 	for _, name := range names {
 		p, err := plan.Read(name+".json", bytes.NewReader(inputs[name]))
@@ -53,7 +68,11 @@ func reviewOf(t testing.TB, inputs map[string][]byte, names ...string) review.Re
 		}
 		list = append(list, p)
 	}
-	return review.New(list, review.Config{Prices: prices})
+	r, err := review.New(t.Context(), list, config(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 func rendered(t testing.TB, format string, r review.Report) string {
@@ -201,25 +220,6 @@ func withoutCode(line string) string {
 		line = after
 	}
 	return b.String()
-}
-
-func TestBehaviourIsDrawnWhereThereIsOne(t *testing.T) {
-	r := reviewOf(t, map[string][]byte{"resize": file(t, "resize")}, "resize")
-	for _, format := range []string{"md", "txt"} {
-		if strings.Contains(rendered(t, format, r), "Behaviour") {
-			t.Errorf("%s has a section without contents", format)
-		}
-	}
-	var b review.Behaviour
-	if err := json.Unmarshal([]byte(`{"load":"a week","rows":[{"figure":"instance hours","before":"1","after":"2"}]}`), &b); err != nil {
-		t.Fatal(err)
-	}
-	r.Stacks[0].Behaviour = &b
-	for format, want := range map[string]string{"md": "| instance hours | 1 | 2 |", "txt": "instance hours: 1 -> 2"} {
-		if got := rendered(t, format, r); !strings.Contains(got, want) {
-			t.Errorf("%s has no %q", format, want)
-		}
-	}
 }
 
 // The schema is OASIS's: https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-iac/tandem/internal/cost"
 	"github.com/tandem-iac/tandem/internal/review"
+	"github.com/tandem-iac/tandem/internal/review/behaviour"
 	"github.com/tandem-iac/tandem/internal/review/rule"
 )
 
@@ -177,14 +178,27 @@ func (p *printer) moneyTable(c *review.Cost) {
 	}
 }
 
-func (p *printer) behaviour(b *review.Behaviour) {
+func (p *printer) behaviour(b *behaviour.Behaviour) {
 	if b == nil {
 		return
 	}
 	p.heading("Behaviour")
-	p.say(2, "%s", b.Load)
-	for _, row := range b.Rows {
-		p.say(2, "%s: %s -> %s", row.Figure, row.Before, row.After)
+	if len(b.Clusters) > 0 {
+		p.say(2, "%s", b.Load)
+	}
+	for _, c := range b.Clusters {
+		p.say(2, "%s: %s -> %s", c.Name, c.Before.Grade, c.After.Grade)
+		for _, f := range c.Figures {
+			before, after := f.Texts()
+			p.say(4, "%s: %s -> %s", f.Title(), before, after)
+		}
+		p.say(4, "%s", outcome(c))
+		for _, w := range c.Warnings {
+			p.say(4, "not in it: %s", w)
+		}
+	}
+	for _, note := range b.Notes {
+		p.say(2, "%s", note)
 	}
 }
 

@@ -1,0 +1,4 @@
+package behaviour
+
+// Clusters is clusters for tests.
+var Clusters = clusters
