@@ -55,7 +55,7 @@ type Environment struct {
 	// Clusters are the web clusters by name; <environment>-<name> has 32
 	// characters at most. At least one. Required.
 	Clusters map[string]Cluster `yaml:"clusters" required:"true" keys:"name"`
-	// Review is what `tandem review` leaves out.
+	// Review is what `tandem review` leaves out, and on what load it simulates.
 	Review Review `yaml:"review,omitempty"`
 }
 

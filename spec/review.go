@@ -9,7 +9,8 @@ import (
 	risk "github.com/tandem-iac/tandem/internal/review/rule"
 )
 
-// Review is what `tandem review` does not tell of plans of this environment.
+// Review says what `tandem review` does not tell of plans of this environment,
+// and on what load it simulates them.
 type Review struct {
 	// Disable are rules that are switched off, each with the reason why.
 	// Default: none.

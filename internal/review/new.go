@@ -13,7 +13,6 @@ import (
 	"github.com/tandem-iac/tandem/internal/review/diff"
 	"github.com/tandem-iac/tandem/internal/review/plan"
 	"github.com/tandem-iac/tandem/internal/review/rule"
-	"github.com/tandem-iac/tandem/internal/review/spend"
 )
 
 // Config is what a review knows besides the plans.
@@ -31,17 +30,6 @@ type Config struct {
 	Accepted func(f Finding) (reason string, accepted bool)
 }
 
-// priced are the prices of a simulation: on-demand ones by whoever knows best.
-type priced struct{ Config }
-
-func (p priced) OnDemand(region, instanceType string) (float64, bool) {
-	return p.onDemand(region, instanceType)
-}
-func (p priced) VCPUs(instanceType string) (float64, bool) { return p.Prices.VCPUs(instanceType) }
-func (p priced) Spot(region, instanceType string) (low, typical, high float64, ok bool) {
-	return p.Prices.Spot(region, instanceType)
-}
-
 // New reviews plans. The only error is that of ctx, which ends simulations.
 func New(ctx context.Context, plans []*plan.Plan, cfg Config) (Report, error) {
 	r := Report{SchemaVersion: SchemaVersion, Stacks: []Stack{}}
@@ -55,17 +43,6 @@ func New(ctx context.Context, plans []*plan.Plan, cfg Config) (Report, error) {
 	}
 	r.Headline = r.headline()
 	return r, nil
-}
-
-// onDemand is the price of an instance type, by whoever knows it best.
-func (cfg Config) onDemand(region, instanceType string) (usd float64, known bool) {
-	if cfg.OnDemand != nil {
-		usd, known = cfg.OnDemand(region, instanceType)
-	}
-	if !known && cfg.Prices != nil {
-		usd, known = cfg.Prices.OnDemand(region, instanceType)
-	}
-	return usd, known
 }
 
 func newStack(ctx context.Context, p *plan.Plan, cfg Config) (Stack, error) {
@@ -237,14 +214,4 @@ func uncovered(p *plan.Plan) (list []TypeCount) {
 	}
 	slices.SortStableFunc(list, func(a, b TypeCount) int { return cmp.Compare(b.Count, a.Count) })
 	return list
-}
-
-func (s *Stack) addCost(world *rule.World, region string, prices *price.Catalog) {
-	if region == "" {
-		s.Notes = append(s.Notes, "The plan does not say its region, so there is no estimate of cost; --region names it.")
-		return
-	}
-	c := Cost{Before: spend.Of(prices, region, world.Before.Set), After: spend.Of(prices, region, world.After.Set)}
-	c.Difference = c.After.Total.Minus(c.Before.Total)
-	s.Cost = &c
 }

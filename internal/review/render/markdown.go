@@ -5,9 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/tandem-iac/tandem/internal/cost"
 	"github.com/tandem-iac/tandem/internal/review"
-	"github.com/tandem-iac/tandem/internal/review/behaviour"
 	"github.com/tandem-iac/tandem/internal/review/rule"
 )
 
@@ -152,145 +150,6 @@ func (m *markdown) details(summary string, items []string, share float64, noun s
 	m.line("\n</details>\n")
 }
 
-// changes takes as many as fit, the most important first, and groups those.
-func (m *markdown) changes(all []review.Change) {
-	if len(all) == 0 {
-		return
-	}
-	m.line("### What changes\n")
-	room := int(float64(m.limit-m.Len()) * 0.6)
-	fit := 0
-	for ; fit < len(all); fit++ {
-		if room -= len(change(all[fit])) + 30; room < 0 {
-			break
-		}
-	}
-	order, by := grouped(all[:fit])
-	for _, group := range order {
-		m.line("**%s**\n", upperFirst(string(group)))
-		for _, c := range by[group] {
-			m.WriteString(change(c))
-		}
-		m.line("")
-	}
-	if fit < len(all) {
-		m.line("*%s not shown, the least important: a comment takes %d characters.*\n", count(len(all)-fit, "more change"), MaxComment)
-	}
-}
-
-// maxAttributes is how many attributes of one resource are shown.
-const maxAttributes = 12
-
-func change(c review.Change) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "- **%s** %s", c.Action, code(c.Address))
-	if c.Previous != "" {
-		fmt.Fprintf(&b, ", moved from %s", code(c.Previous))
-	}
-	if c.Summary != "" {
-		fmt.Fprintf(&b, ": %s", code(c.Summary))
-	}
-	b.WriteString("\n")
-	for i, a := range c.Attributes {
-		if i == maxAttributes {
-			fmt.Fprintf(&b, "  - %s\n", count(len(c.Attributes)-i, "more attribute"))
-			break
-		}
-		fmt.Fprintf(&b, "  - %s\n", attribute(a))
-	}
-	for _, text := range c.Consequences {
-		fmt.Fprintf(&b, "  - ➜ %s\n", plain(text))
-	}
-	return b.String()
-}
-
-func attribute(a review.Attribute) string {
-	forces := ""
-	if a.Forces {
-		forces = ", which forces the replacement"
-	}
-	if a.Summary != "" {
-		return fmt.Sprintf("%s: %s%s", code(a.Path), code(a.Summary), forces)
-	}
-	return fmt.Sprintf("%s: %s → %s%s", code(a.Path), value(a.Before), value(a.After), forces)
-}
-
-// value sets words about a value apart from values.
-func value(text string) string {
-	if isWord(text) {
-		return "*" + text + "*"
-	}
-	return code(text)
-}
-
-func (m *markdown) cost(c *review.Cost) {
-	if c == nil {
-		return
-	}
-	m.line("### Cost\n")
-	if c.Difference == (cost.Range{}) {
-		m.line("%s", plain(sameCost(c)))
-	} else {
-		m.line("| | minimum | expected | maximum |\n|---|--:|--:|--:|")
-		for _, row := range moneyRows(c) {
-			m.line("| %s | %s | %s | %s |", row[0], row[1], row[2], row[3])
-		}
-	}
-	m.line("\n%s\n", plain(basis(c.After)))
-	var items []string
-	for _, i := range c.After.Items {
-		name := strings.TrimSpace(i.Lifecycle + " " + i.What)
-		items = append(items, fmt.Sprintf("| %s | %s | %s | %s | %s |\n", cell(code(i.Name)), cell(plain(name)), money(i.Month.Minimum), money(i.Month.Expected), money(i.Month.Maximum)))
-	}
-	if len(items) > 0 {
-		items[0] = "| item | what | minimum | expected | maximum |\n|---|---|--:|--:|--:|\n" + items[0]
-	}
-	m.details("By item", items, 0.3, "item")
-	var rest []string
-	for _, line := range unknowns(c.After) {
-		rest = append(rest, "- "+plain(line)+"\n")
-	}
-	m.details(fmt.Sprintf("Not in it: %s", count(len(rest), "unknown")), rest, 0.2, "unknown")
-}
-
-func (m *markdown) behaviour(b *behaviour.Behaviour) {
-	if b == nil {
-		return
-	}
-	m.line("### Behaviour\n")
-	if len(b.Clusters) > 0 {
-		m.line("%s\n", plain(b.Load))
-	}
-	var clusters []string
-	for _, c := range b.Clusters {
-		clusters = append(clusters, simulated(c))
-	}
-	m.list(clusters, 0.3, "cluster")
-	for _, note := range b.Notes {
-		m.line("%s\n", plain(note))
-	}
-}
-
-// simulated is a cluster as a table, with what it leaves out.
-func simulated(c behaviour.Cluster) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "| %s | before | after |\n|---|--:|--:|\n", cell(code(c.Name)))
-	fmt.Fprintf(&b, "| verdict | %s | %s |\n", c.Before.Grade, c.After.Grade)
-	for _, f := range c.Figures {
-		before, after := f.Texts()
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", cell(plain(f.Title())), cell(plain(before)), cell(plain(after)))
-	}
-	fmt.Fprintf(&b, "\n%s\n\n", plain(outcome(c)))
-	if len(c.Warnings) > 0 {
-		fmt.Fprintf(&b, "<details><summary>Not in it: %s</summary>\n\n", count(len(c.Warnings), "limit"))
-		for _, w := range c.Warnings {
-			fmt.Fprintf(&b, "- %s\n", plain(w))
-		}
-		b.WriteString("\n</details>\n\n")
-	}
-	return b.String()
-}
-
 // folded is what a reader may want to look up.
 func (m *markdown) folded(s review.Stack) {
 	if lines := quiet(s); len(lines) > 0 {
@@ -323,32 +182,3 @@ func found(list []review.Finding) (items []string) {
 	}
 	return items
 }
-
-// code is text in a code span, whatever it holds.
-func code(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\r' {
-			return ' '
-		}
-		return r
-	}, text)
-	fence := "`"
-	for strings.Contains(text, fence) {
-		fence += "`"
-	}
-	if strings.HasPrefix(text, "`") || strings.HasSuffix(text, "`") || len(fence) > 1 {
-		text = " " + text + " "
-	}
-	return fence + text + fence
-}
-
-// cell lets text stand in a table.
-func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
-
-// special are characters that would mean something to GitHub: markup, mentions,
-// references and formulas.
-var special = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "~", `\~`, "\n", " ", "\r", " ",
-	"@", "@&#8203;", "#", "&#35;", "$", "&#36;")
-
-// plain is text as it is.
-func plain(text string) string { return special.Replace(text) }

@@ -171,57 +171,6 @@ func TestLargePlanFits(t *testing.T) {
 	}
 }
 
-// Nothing that a plan holds becomes markup of the comment.
-func TestMarkdownIsPlain(t *testing.T) {
-	hostile := "x`|</details>\n## @everyone <b>_*[a](b)$1"
-	r := review.Report{Headline: hostile, Stacks: []review.Stack{{
-		Name: hostile, Notes: []string{hostile}, Outputs: []string{hostile},
-		Findings: []review.Finding{{Title: hostile, Address: hostile, Detail: hostile, Rule: "r", Reason: hostile}},
-		Changes: []review.Change{{Address: hostile, Action: review.Updated, Group: review.Other, Summary: hostile, Consequences: []string{hostile},
-			Attributes: []review.Attribute{{Path: hostile, Before: hostile, After: hostile}}}},
-		Uncovered: []review.TypeCount{{Type: hostile, Count: 1}},
-	}}}
-	text := rendered(t, "md", r)
-	for line := range strings.Lines(text) {
-		outside := withoutCode(line)
-		for _, markup := range []string{"<b>", "@everyone", "[a](b)", "$1", "</details> "} {
-			if strings.Contains(outside, markup) {
-				t.Errorf("%q is markup in %q", markup, line)
-			}
-		}
-		if strings.HasPrefix(line, "## @") {
-			t.Errorf("a line break goes through: %q", line)
-		}
-	}
-}
-
-// withoutCode takes code spans out of a line.
-func withoutCode(line string) string {
-	var b strings.Builder
-	for line != "" {
-		start := strings.IndexByte(line, '`')
-		if start < 0 || start > 0 && line[start-1] == '\\' {
-			b.WriteString(line[:start+1])
-			if start < 0 {
-				b.WriteString(line)
-				break
-			}
-			line = line[start+1:]
-			continue
-		}
-		b.WriteString(line[:start])
-		fence := line[start : len(line)-len(strings.TrimLeft(line[start:], "`"))]
-		rest := line[start+len(fence):]
-		_, after, closed := strings.Cut(rest, fence)
-		if !closed {
-			b.WriteString(rest)
-			break
-		}
-		line = after
-	}
-	return b.String()
-}
-
 // The schema is OASIS's: https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json
 func TestSARIFKeepsItsSchema(t *testing.T) {
 	compiler := jsonschema.NewCompiler()
