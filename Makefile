@@ -109,6 +109,11 @@ bench-rescue: versions ## Measure the agent: notice to rescue, memory, CPU, size
 bench-review: ## Measure reviewing a plan of 5,000 resources and 60 MB: time and memory
 	go run ./internal/bench/review
 
+.PHONY: bench-nagios
+bench-nagios: ## Measure a Nagios sync of 2,000 hosts besides AWS: time, memory, nagios4's part
+	@./scripts/need.sh nagios4 nagios4-core
+	go run ./internal/bench/nagios
+
 .PHONY: versions
 versions:
 	@./scripts/versions.sh
@@ -123,6 +128,7 @@ tools:
 	@./scripts/need.sh apache2 apache2
 	@./scripts/need.sh chromium chromium
 	@./scripts/need.sh systemd-analyze systemd
+	@./scripts/need.sh nagios4 nagios4-core
 
 # npm ci replaces the directory; the stamp says that it came to its end.
 .PHONY: node_modules

@@ -71,7 +71,9 @@ type Group struct {
 
 // Instance is a member of a group that has not been terminated.
 type Instance struct {
-	ID        string `json:"id"`
+	ID string `json:"id"`
+	// Name is its Name tag. Empty: it has none.
+	Name      string `json:"name,omitempty"`
 	Group     string `json:"group"`
 	Lifecycle string `json:"lifecycle"`
 	Type      string `json:"type"`

@@ -57,6 +57,7 @@ func instanceOf(i compute.Instance, m member) Instance {
 	}
 	out := Instance{
 		ID:        aws.ToString(i.InstanceId),
+		Name:      tags["Name"],
 		Group:     m.group,
 		Lifecycle: m.lifecycle,
 		State:     m.state,
