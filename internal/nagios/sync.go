@@ -135,6 +135,8 @@ func (s *Syncer) sync(ctx context.Context, main mainConfig, files files, cluster
 		result.Changed = true
 		now := hostNames(text)
 		result.Added, result.Removed = without(now, known), without(known, now)
+	} else if err := os.RemoveAll(files.dir); err != nil { // of a sync that was killed, or refused
+		return result, errors.Join(err, spared)
 	}
 	result.Reloaded, err = s.reload(ctx, main, files)
 	return result, errors.Join(err, spared)
