@@ -262,7 +262,7 @@ func TestNobodyIsWokenForInstancesThatGo(t *testing.T) {
 			}
 			c.Checks["arn"] = fleet.HealthCheck{Protocol: "HTTP", Port: number, Path: "/", Matcher: "404"}
 			s := syncer(n, always(c))
-			s.Templates = strings.ReplaceAll(nagios.Templates(), "first_notification_delay  10", "first_notification_delay  0")
+			s.Templates = strings.ReplaceAll(nagios.Templates(), "first_notification_delay  10", "first_notification_delay  8")
 			mustSync(t, s)
 			n.Wait("the host to be up", func() bool { return strings.Contains(n.Read("status.dat"), "plugin_output=HTTP OK") })
 			c.List[0].Instances[0].State = test.state
