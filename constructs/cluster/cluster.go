@@ -12,6 +12,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 
 	"github.com/tandem-iac/tandem/constructs/delivery"
+	"github.com/tandem-iac/tandem/constructs/machine"
 	"github.com/tandem-iac/tandem/constructs/network"
 	"github.com/tandem-iac/tandem/constructs/scaling"
 	"github.com/tandem-iac/tandem/internal/check"
@@ -41,7 +42,7 @@ type Cluster struct {
 	// ZoneID is the hosted zone of that name, for alias records.
 	ZoneID string
 	// TargetGroup is where both groups register their instances.
-	TargetGroup TargetGroupARN
+	TargetGroup machine.TargetGroupARN
 	// OnDemand and Spot are the pair of groups.
 	OnDemand, Spot scaling.GroupName
 	// Rescue adds one on-demand instance.
@@ -100,21 +101,19 @@ func (b *builder) build() (Cluster, error) {
 	firewall := b.securityGroups()
 	balancer := b.loadBalancer(firewall.loadBalancer)
 	target := b.targetGroup()
-	listeners := b.listeners(balancer.Arn(), target)
-	role := b.instanceRole()
-	launch := launchConfig{
-		image:         b.image(),
-		profile:       role.profile,
+	pair := pairConfig{
+		listeners:     b.listeners(balancer.Arn(), target),
+		machines:      machine.New(b.node, b.machineConfig()),
 		securityGroup: firewall.instances,
-		targetGroup:   target,
+		target:        target,
 	}
 
-	onDemand, err := b.onDemandGroup(launch, role.ready, listeners)
+	onDemand, err := b.onDemandGroup(pair)
 	if err != nil {
 		return Cluster{}, err
 	}
 	rescue, err := scaling.NewRescue(b.node, "rescue", scaling.RescueConfig{
-		Group:        onDemand.name,
+		Group:        onDemand.Name,
 		Name:         b.fullName,
 		Environment:  b.Environment.Name,
 		Cluster:      b.Name,
@@ -123,12 +122,11 @@ func (b *builder) build() (Cluster, error) {
 	if err != nil {
 		return Cluster{}, err
 	}
-	launch.rescue = rescue
-	spot, err := b.spotGroup(launch, role.ready, listeners)
+	spot, err := b.spotGroup(pair, rescue)
 	if err != nil {
 		return Cluster{}, err
 	}
-	b.agentPolicy(role, onDemand, spot, rescue, target)
+	pair.machines.Grant("agent", b.agentPolicy(onDemand, spot, rescue, target))
 
 	if err := b.scaling("on-demand-scaling", onDemand, b.spec.OnDemand.Group); err != nil {
 		return Cluster{}, err
@@ -140,41 +138,38 @@ func (b *builder) build() (Cluster, error) {
 		DNSName:     *balancer.DnsName(),
 		ZoneID:      *balancer.ZoneId(),
 		TargetGroup: target,
-		OnDemand:    onDemand.name,
-		Spot:        spot.name,
+		OnDemand:    onDemand.Name,
+		Spot:        spot.Name,
 		Rescue:      rescue,
 	}, nil
 }
 
-func (b *builder) scaling(id string, group autoScalingGroup, rules spec.Group) error {
+func (b *builder) scaling(id string, group machine.Group, rules spec.Group) error {
 	_, err := scaling.New(b.node, id, scaling.Config{
-		Group:      group.name,
-		Name:       group.label,
+		Group:      group.Name,
+		Name:       group.Label,
 		Rules:      rules,
 		Monitoring: b.spec.Instance.Monitoring,
 	})
 	return err
 }
 
-// tags are the tags by which the operator's tools find what belongs to the
-// cluster; lifecycle is empty on what both groups share.
-func (b *builder) tags(name, lifecycle string) map[string]string {
-	tags := map[string]string{
-		"Name":           name,
-		"tandem:cluster": b.Name,
-		"tandem:service": b.spec.Service,
+// machineConfig is what both groups launch.
+func (b *builder) machineConfig() machine.Config {
+	return machine.Config{
+		Environment:  b.Environment,
+		Name:         b.Name,
+		Service:      b.spec.Service,
+		Playbook:     b.spec.Playbook,
+		Architecture: b.spec.Architecture(),
+		Instance:     b.spec.Instance,
+		Bootstrap:    b.spec.Bootstrap,
+		Heartbeat:    b.spec.Drain.Heartbeat,
+		Refresh:      b.spec.Refresh,
+		Network:      b.Network,
+		Builds:       b.Delivery.Builds,
 	}
-	if lifecycle != "" {
-		tags["tandem:lifecycle"] = lifecycle
-	}
-	return tags
 }
 
-// pointers is a map as the bindings take it.
-func pointers(m map[string]string) *map[string]*string {
-	out := make(map[string]*string, len(m))
-	for key, value := range m {
-		out[key] = &value
-	}
-	return &out
-}
+// tags are those of what both groups share.
+func (b *builder) tags(name string) map[string]string { return b.machineConfig().Tags(name, "") }

@@ -29,9 +29,3 @@ func TestTargetGroupName(t *testing.T) {
 		t.Errorf("two clusters share the name %s", a)
 	}
 }
-
-func TestEscapeTemplate(t *testing.T) {
-	if got, want := escapeTemplate(`${a} %{b} $${c} $d %e`), `$${a} %%{b} $$${c} $d %e`; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}

@@ -13,25 +13,24 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lbtargetgroup"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
+	"github.com/tandem-iac/tandem/constructs/machine"
 	"github.com/tandem-iac/tandem/constructs/network"
+	"github.com/tandem-iac/tandem/constructs/pointer"
 	"github.com/tandem-iac/tandem/spec"
 )
 
-// TargetGroupARN is the ARN of a target group. It may be a token.
-type TargetGroupARN string
-
-func (b *builder) loadBalancer(firewall SecurityGroupID) lb.Lb {
+func (b *builder) loadBalancer(firewall network.SecurityGroupID) lb.Lb {
 	rule := b.spec.LoadBalancer
 	args := &lb.LbConfig{
 		Name:                     &b.fullName,
 		LoadBalancerType:         jsii.String("application"),
 		Internal:                 false,
-		Subnets:                  subnetPointers(b.Network.PublicSubnets),
+		Subnets:                  pointer.List(b.Network.PublicSubnets),
 		SecurityGroups:           &[]*string{(*string)(&firewall)},
 		IdleTimeout:              jsii.Number(rule.IdleTimeout.Seconds()),
 		DropInvalidHeaderFields:  true,
 		EnableDeletionProtection: *rule.DeletionProtection,
-		Tags:                     pointers(b.tags(b.fullName, "")),
+		Tags:                     pointer.Map(b.tags(b.fullName)),
 	}
 	if *rule.AccessLogs {
 		logs := string(b.Delivery.AccessLogs.Name)
@@ -40,17 +39,9 @@ func (b *builder) loadBalancer(firewall SecurityGroupID) lb.Lb {
 	return lb.NewLb(b.node, jsii.String("load-balancer"), args)
 }
 
-func subnetPointers(ids []network.SubnetID) *[]*string {
-	out := make([]*string, len(ids))
-	for i := range ids {
-		out[i] = (*string)(&ids[i])
-	}
-	return &out
-}
-
 // listeners adds both ports and returns what has to exist before instances
 // can be checked through them.
-func (b *builder) listeners(balancer *string, target TargetGroupARN) []cdktf.ITerraformDependable {
+func (b *builder) listeners(balancer *string, target machine.TargetGroupARN) []cdktf.ITerraformDependable {
 	forward := []*lblistener.LbListenerDefaultAction{{Type: jsii.String("forward"), TargetGroupArn: (*string)(&target)}}
 	https := lblistener.NewLbListener(b.node, jsii.String("https"), &lblistener.LbListenerConfig{
 		LoadBalancerArn: balancer,
@@ -59,7 +50,7 @@ func (b *builder) listeners(balancer *string, target TargetGroupARN) []cdktf.ITe
 		SslPolicy:       &b.spec.LoadBalancer.SSLPolicy,
 		CertificateArn:  &b.spec.CertificateARN,
 		DefaultAction:   forward,
-		Tags:            pointers(b.tags(b.fullName+"-https", "")),
+		Tags:            pointer.Map(b.tags(b.fullName + "-https")),
 	})
 	plain := forward
 	if b.spec.LoadBalancer.HTTP == spec.HTTPRedirect {
@@ -77,7 +68,7 @@ func (b *builder) listeners(balancer *string, target TargetGroupARN) []cdktf.ITe
 		Port:            jsii.Number(80),
 		Protocol:        jsii.String("HTTP"),
 		DefaultAction:   plain,
-		Tags:            pointers(b.tags(b.fullName+"-http", "")),
+		Tags:            pointer.Map(b.tags(b.fullName + "-http")),
 	})
 	return []cdktf.ITerraformDependable{https, http}
 }
@@ -89,7 +80,7 @@ const (
 	targetType            = "instance"
 )
 
-func (b *builder) targetGroup() TargetGroupARN {
+func (b *builder) targetGroup() machine.TargetGroupARN {
 	rule := b.spec.TargetGroup
 	vpc := string(b.Network.VPC)
 	name := targetGroupName(b.fullName, strconv.Itoa(instancePort), targetProtocol, targetProtocolVersion, targetType, b.Network.Key)
@@ -113,10 +104,10 @@ func (b *builder) targetGroup() TargetGroupARN {
 			HealthyThreshold:   jsii.Number(rule.HealthCheck.Healthy),
 			UnhealthyThreshold: jsii.Number(rule.HealthCheck.Unhealthy),
 		},
-		Tags:      pointers(b.tags(b.fullName, "")),
+		Tags:      pointer.Map(b.tags(b.fullName)),
 		Lifecycle: &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
 	}
-	return TargetGroupARN(*lbtargetgroup.NewLbTargetGroup(b.node, jsii.String("target-group"), args).Arn())
+	return machine.TargetGroupARN(*lbtargetgroup.NewLbTargetGroup(b.node, jsii.String("target-group"), args).Arn())
 }
 
 // targetGroupName is stem and a hash of the attributes that force replacement,
