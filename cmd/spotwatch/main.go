@@ -50,7 +50,7 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 	defer file.close()
 	log := slog.New(slog.NewJSONHandler(io.MultiWriter(stderr, file), nil))
 	var agent *rescue.Agent
-	metrics := rescue.NewMetrics(version)
+	metrics := rescue.NewMetrics(version, s.config.Root)
 	if err == nil {
 		cfg := s.config
 		cfg.Metadata = imds.New(imds.Config{Endpoint: s.metadata, Timeout: s.metadataTimeout()})

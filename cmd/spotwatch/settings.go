@@ -102,6 +102,7 @@ func table() []setting {
 		{"hooks-seconds", "TANDEM_HOOKS_SECONDS", "20", "what all drain hooks may take", seconds(func(s *settings) *time.Duration { return &s.config.Budget.Hooks })},
 		{"flush-seconds", "TANDEM_FLUSH_SECONDS", "10", "what shipping the last logs may take", seconds(func(s *settings) *time.Duration { return &s.config.Budget.Flush })},
 		{"notice-seconds", "TANDEM_NOTICE_SECONDS", "120", "how long a notice lasts", seconds(func(s *settings) *time.Duration { return &s.config.Budget.Notice })},
+		{"release-seconds", "TANDEM_RELEASE_SECONDS", "300", "how often to report the release in place", seconds(func(s *settings) *time.Duration { return &s.config.ReleaseEvery })},
 		{"metrics-address", "TANDEM_METRICS_ADDRESS", "127.0.0.1:9842", "where to serve /metrics, or off", loopback},
 		{"metadata-endpoint", "AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://169.254.169.254", "the metadata service", text(func(s *settings) *string { return &s.metadata })},
 		{"log-file", "TANDEM_LOG_FILE", "/var/log/tandem/spotwatch.log", "second place for the log", text(func(s *settings) *string { return &s.logFile })},

@@ -56,6 +56,8 @@ func New(cfg Config) (*Agent, error) {
 // there is none: an agent that gave up would help nobody.
 func (a *Agent) Run(ctx context.Context) error {
 	a.tasks.Go(func() { a.cloud.run(ctx) })
+	cfg := a.Config // its Log changes
+	a.tasks.Go(func() { a.cloud.reportReleases(ctx, cfg) })
 	defer a.tasks.Wait()
 	ticker := time.NewTicker(a.Budget.Poll)
 	defer ticker.Stop()

@@ -36,6 +36,9 @@ type Config struct {
 	Prelaunch bool
 	// Budget is how long the steps may take. Required, but for Notice.
 	Budget Budget
+	// ReleaseEvery is how often CloudWatch is told which release is in place.
+	// Zero: every five minutes.
+	ReleaseEvery time.Duration
 	// Root is put before all paths. Empty: the file system's root.
 	Root string
 	// StateDirectory and RuntimeDirectory hold the journal; the second is for
@@ -73,6 +76,9 @@ const (
 func (c Config) withDefaults() Config {
 	if c.Budget.Notice == 0 {
 		c.Budget.Notice = Notice
+	}
+	if c.ReleaseEvery == 0 {
+		c.ReleaseEvery = releaseEvery
 	}
 	if c.StateDirectory == "" {
 		c.StateDirectory = stateDirectory
@@ -112,6 +118,7 @@ func (c Config) Validate() error {
 	}{
 		{"poll_seconds", c.Budget.Poll}, {"api_seconds", c.Budget.API}, {"deregistration_seconds", c.Budget.Deregistration},
 		{"hooks_seconds", c.Budget.Hooks}, {"flush_seconds", c.Budget.Flush}, {"notice_seconds", c.Budget.Notice},
+		{"release_seconds", c.ReleaseEvery},
 	} {
 		faults.Require(step.value > 0, step.path, fmt.Sprint(step.value.Seconds()), "above 0")
 	}

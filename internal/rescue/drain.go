@@ -249,7 +249,7 @@ func (a *Agent) flush(ctx context.Context, d *drain) {
 	a.cloud.wait(limited, metricsGrace)
 	s := a.journal.read()
 	a.Log.Info(MarkerMessage, "environment", a.Environment, "cluster", a.Cluster, "group", a.Group,
-		"service", a.Service, "release", a.release(), "lifecycle", a.Lifecycle, "reason", s.Drain.Reason, "action", s.Drain.Action,
+		"service", a.Service, "release", releaseOf(a.Root), "lifecycle", a.Lifecycle, "reason", s.Drain.Reason, "action", s.Drain.Action,
 		"rescue", s.Rescue.State, "seconds_left", schedule.End.Sub(a.Now()).Seconds())
 	a.journal.change(func(s *state) { s.Drain.Finished = a.Now() })
 	a.completeLifecycle(ctx)
@@ -263,16 +263,6 @@ func (a *Agent) syncJournal(ctx context.Context) {
 	if out, err := exec.CommandContext(ctx, journalSync, "--sync").CombinedOutput(); err != nil {
 		a.Log.Warn("cannot sync the journal", "error", fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out))))
 	}
-}
-
-// release is the version of the service in place, if that is known.
-func (a *Agent) release() string {
-	for line := range strings.Lines(a.readFile(ReleaseFile)) {
-		if version, found := strings.CutPrefix(strings.TrimSpace(line), "SERVICE_VERSION="); found {
-			return version
-		}
-	}
-	return ""
 }
 
 // completeLifecycle ends the wait of the group's hook, once the group

@@ -17,8 +17,9 @@ type Metrics struct {
 	secondsLeft, rescueSeconds, lastPoll, draining prometheus.Gauge
 }
 
-// NewMetrics returns metrics that are all zero.
-func NewMetrics(version string) *Metrics {
+// NewMetrics returns metrics that are all zero, of an agent of that version on
+// a machine whose files are below root.
+func NewMetrics(version, root string) *Metrics {
 	registry := prometheus.NewRegistry()
 	counter := func(name, help string) prometheus.Counter {
 		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "spotwatch", Name: name, Help: help})
@@ -50,8 +51,27 @@ func NewMetrics(version string) *Metrics {
 		Namespace: "spotwatch", Name: "build_info", Help: "1, labelled with the version.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	registry.MustRegister(m.notices, build)
+	registry.MustRegister(m.notices, build, releaseCollector{
+		root: root, desc: prometheus.NewDesc("spotwatch_release", "Number of the service's release in place. Absent: there is none.", nil, nil),
+	})
 	return m
+}
+
+// releaseCollector reads the release whenever somebody asks, and says nothing
+// where there is none: 0 would look like another release.
+type releaseCollector struct {
+	root string
+	desc *prometheus.Desc
+}
+
+// Describe implements prometheus.Collector.
+func (c releaseCollector) Describe(descs chan<- *prometheus.Desc) { descs <- c.desc }
+
+// Collect implements prometheus.Collector.
+func (c releaseCollector) Collect(metrics chan<- prometheus.Metric) {
+	if number, ok := releaseNumber(c.root); ok {
+		metrics <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, number)
+	}
 }
 
 // Handler serves the metrics.

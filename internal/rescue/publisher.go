@@ -20,7 +20,7 @@ const maxPending = 100
 // for it but the very end, and that shortly.
 type publisher struct {
 	dimensions []cwtypes.Dimension
-	put        func(context.Context, []cwtypes.MetricDatum) error
+	put        func(context.Context, ...cwtypes.MetricDatum) error
 	log        *slog.Logger
 	wake       chan struct{}
 
@@ -42,17 +42,13 @@ func newPublisher(cfg Config) *publisher {
 }
 
 // PutMetrics sends metrics to CloudWatch.
-func (a *AWS) PutMetrics(ctx context.Context, data []cwtypes.MetricDatum) error {
+func (a *AWS) PutMetrics(ctx context.Context, data ...cwtypes.MetricDatum) error {
 	_, err := a.metrics.PutMetricData(ctx, &cloudwatch.PutMetricDataInput{Namespace: aws.String(metric.Namespace), MetricData: data})
 	return err
 }
 
 // add has a value sent some time soon, and returns at once.
 func (p *publisher) add(name string, value float64, at time.Time) {
-	unit := cwtypes.StandardUnitCount
-	if name == metric.NoticeSecondsLeft {
-		unit = cwtypes.StandardUnitSeconds
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.pending) == maxPending {
@@ -62,13 +58,23 @@ func (p *publisher) add(name string, value float64, at time.Time) {
 	if len(p.pending) == 0 {
 		p.sent = make(chan struct{})
 	}
-	p.pending = append(p.pending, cwtypes.MetricDatum{
-		MetricName: &name, Value: &value, Timestamp: &at, Unit: unit, Dimensions: p.dimensions,
-	})
+	p.pending = append(p.pending, p.datum(name, value, at))
 	select {
 	case p.wake <- struct{}{}:
 	default: // it is awake
 	}
+}
+
+// datum is a value as CloudWatch takes it.
+func (p *publisher) datum(name string, value float64, at time.Time) cwtypes.MetricDatum {
+	unit := cwtypes.StandardUnitCount
+	switch name {
+	case metric.NoticeSecondsLeft:
+		unit = cwtypes.StandardUnitSeconds
+	case metric.Release:
+		unit = cwtypes.StandardUnitNone
+	}
+	return cwtypes.MetricDatum{MetricName: &name, Value: &value, Timestamp: &at, Unit: unit, Dimensions: p.dimensions}
 }
 
 // run sends until ctx ends.
@@ -95,7 +101,7 @@ func (p *publisher) send(ctx context.Context) bool {
 	if len(data) == 0 {
 		return true
 	}
-	if err := attempt(ctx, attemptTimeout, func(ctx context.Context) error { return p.put(ctx, data) }); err != nil {
+	if err := attempt(ctx, attemptTimeout, func(ctx context.Context) error { return p.put(ctx, data...) }); err != nil {
 		p.log.Warn("cannot send metrics", "error", err)
 		return false
 	}

@@ -129,7 +129,7 @@ func (w *world) equip(id, root string) {
 		Budget: budget, Root: root,
 		Metadata: imds.New(imds.Config{Endpoint: w.metadata.URL, Timeout: 500 * time.Millisecond}),
 		AWS:      rescue.Connect(rescue.ConnectConfig{Region: mototest.Region, Endpoint: w.URL, Metadata: w.metadata.URL}),
-		Metrics:  rescue.NewMetrics("test"),
+		Metrics:  rescue.NewMetrics("test", root),
 		Log:      slog.New(slog.NewJSONHandler(w.log, nil)),
 	}
 	w.write("etc/tandem/release", "SERVICE=shop\nSERVICE_VERSION=42\n", 0o644)
@@ -291,8 +291,8 @@ func TestInterruption(t *testing.T) {
 		t.Error("nothing was reported to CloudWatch")
 	}
 	for name, want := range map[string]float64{metric.Notices: 1, metric.Rescues: 1, metric.RescueFailures: 0, metric.GroupAtMax: 0} {
-		if got, err := w.Reported(t.Context(), name, "test", "web"); got != want || err != nil {
-			t.Errorf("CloudWatch has %v %s, want %v (%v)", got, name, want, err)
+		if got, err := w.Reported(t.Context(), name, "test", "web"); got.Sum != want || err != nil {
+			t.Errorf("CloudWatch has %v %s, want %v (%v)", got.Sum, name, want, err)
 		}
 	}
 	// Once per instance, however often it is asked about and by whom.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -204,22 +205,28 @@ func (c *Cloud) Registered(ctx context.Context, instance string) (bool, error) {
 	return false, nil
 }
 
-// Reported is the sum of what agents have reported to CloudWatch.
-func (c *Cloud) Reported(ctx context.Context, name, environment, cluster string) (float64, error) {
+// Reported is a statistic of what agents have reported to CloudWatch.
+type Reported struct{ Samples, Sum, Minimum, Maximum float64 }
+
+// Reported is what agents have reported within the last hour.
+func (c *Cloud) Reported(ctx context.Context, name, environment, cluster string) (Reported, error) {
 	now := time.Now()
 	out, err := c.metrics.GetMetricStatistics(ctx, &cloudwatch.GetMetricStatisticsInput{
-		Namespace: aws.String(metric.Namespace), MetricName: &name, Period: aws.Int32(60), Statistics: []cwtypes.Statistic{cwtypes.StatisticSum},
+		Namespace: aws.String(metric.Namespace), MetricName: &name, Period: aws.Int32(2 * 3600), Statistics: cwtypes.Statistic("").Values(),
 		StartTime: aws.Time(now.Add(-time.Hour)), EndTime: aws.Time(now.Add(time.Hour)),
 		Dimensions: []cwtypes.Dimension{{Name: aws.String(metric.Environment), Value: &environment}, {Name: aws.String(metric.Cluster), Value: &cluster}},
 	})
-	if err != nil {
-		return 0, err
+	if err != nil || len(out.Datapoints) == 0 {
+		return Reported{}, err
 	}
-	sum := 0.0
+	all := Reported{Minimum: math.Inf(1), Maximum: math.Inf(-1)}
 	for _, point := range out.Datapoints {
-		sum += aws.ToFloat64(point.Sum)
+		all.Samples += aws.ToFloat64(point.SampleCount)
+		all.Sum += aws.ToFloat64(point.Sum)
+		all.Minimum = min(all.Minimum, aws.ToFloat64(point.Minimum))
+		all.Maximum = max(all.Maximum, aws.ToFloat64(point.Maximum))
 	}
-	return sum, nil
+	return all, nil
 }
 
 // Settle waits until all that was asked for has been carried out, for which AWS

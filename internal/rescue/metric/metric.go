@@ -12,7 +12,7 @@ const (
 	Cluster     = "Cluster"
 )
 
-// Names of metrics. All count, but for NoticeSecondsLeft.
+// Names of metrics. All count, but for NoticeSecondsLeft and Release.
 const (
 	// Notices are interruption notices.
 	Notices = "InterruptionNotices"
@@ -26,4 +26,8 @@ const (
 	GroupAtMax = "RescueGroupAtMax"
 	// NoticeSecondsLeft is what is left of a notice when it is seen, in seconds.
 	NoticeSecondsLeft = "NoticeSecondsLeft"
+	// Release is the number of the service's release that is in place, once
+	// every five minutes from every instance that has one. Over five minutes or
+	// more, a maximum above the minimum says that there are several.
+	Release = "Release"
 )
