@@ -50,7 +50,7 @@ func New(p *plan.Plan, after bool) *Set {
 }
 
 // keys are the attributes by which other resources name one.
-var keys = []string{"id", "arn", "name", "bucket"}
+var keys = []string{"id", "arn", "name", "bucket", "domain_name"}
 
 func (s *Set) add(r *Resource) {
 	s.byType[r.Type] = append(s.byType[r.Type], r)
@@ -127,7 +127,7 @@ func (s *Set) follow(r *Resource, path string, types []string) []*Resource {
 			}
 		}
 	}
-	if len(found) > 0 || !unsure(value) {
+	if len(found) > 0 || !Unsure(value) {
 		return found
 	}
 	top, _, _ := strings.Cut(path, ".")
@@ -141,16 +141,16 @@ func (s *Set) follow(r *Resource, path string, types []string) []*Resource {
 	return found
 }
 
-// unsure says that a value or part of it is known only after the apply.
-func unsure(v any) bool {
+// Unsure says that a value or part of it is known only after the apply.
+func Unsure(v any) bool {
 	switch v := v.(type) {
 	case plan.Unknown, plan.Sensitive:
 		return true
 	case []any:
-		return slices.ContainsFunc(v, unsure)
+		return slices.ContainsFunc(v, Unsure)
 	case map[string]any:
 		for _, inner := range v {
-			if unsure(inner) {
+			if Unsure(inner) {
 				return true
 			}
 		}

@@ -57,6 +57,50 @@ func accessRules() []Rule {
 				}
 			},
 		},
+		{
+			ID: "policy-for-anyone", Severity: Dangerous,
+			Title:  "A topic, queue, secret, key or search domain can be used by everybody",
+			Why:    "Any AWS account, and for a search domain anybody at all, does what the policy allows.",
+			Fix:    "Name the accounts or roles in the policy's Principal, or add a condition such as aws:SourceArn.",
+			Source: "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
+			state: func(s *Set, found Found) {
+				for _, p := range resourcePolicies {
+					for _, r := range s.Of(p.kind) {
+						if !s.inNetwork(r) {
+							reportOpen(r, r.Get(p.attribute), found)
+						}
+					}
+				}
+			},
+		},
+	}
+}
+
+// resourcePolicies are the attributes that say who may use a resource.
+var resourcePolicies = []struct{ kind, attribute string }{
+	{"aws_sns_topic", "policy"}, {"aws_sns_topic_policy", "policy"}, {"aws_sqs_queue", "policy"}, {"aws_sqs_queue_policy", "policy"},
+	{"aws_secretsmanager_secret", "policy"}, {"aws_secretsmanager_secret_policy", "policy"}, {"aws_kms_key", "policy"}, {"aws_kms_key_policy", "policy"},
+	{"aws_ecr_repository_policy", "policy"}, {"aws_msk_cluster_policy", "policy"}, {"aws_backup_vault_policy", "policy"},
+	{"aws_opensearch_domain", "access_policies"}, {"aws_opensearch_domain_policy", "access_policies"},
+	{"aws_elasticsearch_domain", "access_policies"}, {"aws_elasticsearch_domain_policy", "access_policies"},
+}
+
+// inNetwork says that a search domain, or that of a domain's policy, is inside
+// a VPC, where its security groups decide who reaches it.
+func (s *Set) inNetwork(r *Resource) bool {
+	for _, domain := range append(s.Linked(r, "domain_name", "aws_opensearch_domain", "aws_elasticsearch_domain"), r) {
+		if domain.Get("vpc_options") != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func reportOpen(r *Resource, policy any, found Found) {
+	for _, statement := range statements(policy) {
+		if statement.allows && statement.anyone && !statement.conditional {
+			found(r, "the policy allows %s to everybody", strings.Join(statement.actions, ", "))
+		}
 	}
 }
 

@@ -1,5 +1,10 @@
 package rule
 
+import (
+	"slices"
+	"strings"
+)
+
 func alarmRules() []Rule {
 	return []Rule{
 		{
@@ -22,17 +27,17 @@ func alarmRules() []Rule {
 		},
 		{
 			ID: "alarm-without-action", Severity: Look,
-			Title: "An alarm on a group does nothing",
+			Title: "An alarm on a group, or of several alarms, does nothing",
 			Why:   "Nobody is told and nothing scales when it fires.",
 			Fix:   "Name a scaling policy or a topic in alarm_actions and leave actions_enabled on, or remove the alarm.",
 			state: func(s *Set, found Found) {
-				for _, r := range s.Of("aws_cloudwatch_metric_alarm") {
-					if len(s.watched(r)) == 0 {
-						continue
-					}
-					if r.Is("actions_enabled", "false") {
+				for _, r := range s.Of(alarmTypes...) {
+					metric := r.Type == "aws_cloudwatch_metric_alarm"
+					switch {
+					case metric && (len(s.watched(r)) == 0 || s.composed(r)):
+					case r.Is("actions_enabled", "false"):
 						found(r, "actions_enabled is false")
-					} else if r.Get("alarm_actions") == nil && r.Get("ok_actions") == nil && r.Get("insufficient_data_actions") == nil {
+					case r.Get("alarm_actions") == nil && r.Get("ok_actions") == nil && r.Get("insufficient_data_actions") == nil:
 						found(r, "it has no actions")
 					}
 				}
@@ -94,6 +99,23 @@ func alarmRules() []Rule {
 // watched are the groups in an alarm's dimensions.
 func (s *Set) watched(alarm *Resource) []*Resource {
 	return s.Linked(alarm, "dimensions", "aws_autoscaling_group")
+}
+
+// alarmTypes are those that act.
+var alarmTypes = []string{"aws_cloudwatch_metric_alarm", "aws_cloudwatch_composite_alarm"}
+
+// composed says that a composite alarm reads an alarm, which then needs no
+// action of its own.
+func (s *Set) composed(alarm *Resource) bool {
+	name, known := alarm.Text("alarm_name", "")
+	for _, composite := range s.Of("aws_cloudwatch_composite_alarm") {
+		rule, ok := composite.Text("alarm_rule", "")
+		if ok && known && name != "" && strings.Contains(rule, name) ||
+			slices.Contains(s.Linked(composite, "alarm_rule", alarm.Type), alarm) {
+			return true
+		}
+	}
+	return false
 }
 
 // lostTriggers finds the alarms of groups that scaled in a direction before,

@@ -68,11 +68,7 @@ func bucketPublic(s *Set, found Found) {
 		}
 	}
 	for _, r := range s.Of("aws_s3_bucket_policy") {
-		for _, statement := range statements(r.Get("policy")) {
-			if statement.allows && statement.anyone && !statement.conditional {
-				found(r, "the policy allows %s to everybody", strings.Join(statement.actions, ", "))
-			}
-		}
+		reportOpen(r, r.Get("policy"), found)
 	}
 }
 

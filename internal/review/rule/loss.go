@@ -44,20 +44,6 @@ func lossRules() []Rule {
 				}
 			},
 		},
-		{
-			ID: "database-public", Severity: Dangerous,
-			Title:  "A database has a public address",
-			Why:    "Only its password and security group stand between it and the internet.",
-			Fix:    "Set publicly_accessible = false.",
-			Source: "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html",
-			state: func(s *Set, found Found) {
-				for _, r := range s.Of("aws_db_instance", "aws_rds_cluster_instance") {
-					if r.Is("publicly_accessible", "true") {
-						found(r, "publicly_accessible is true")
-					}
-				}
-			},
-		},
 	}
 }
 
@@ -70,7 +56,7 @@ var bears = map[string]string{
 	"aws_redshift_cluster": "the warehouse", "aws_msk_cluster": "the Kafka cluster", "aws_kms_key": "the key and all that it encrypts",
 	"aws_ecr_repository": "the image repository", "aws_cloudwatch_log_group": "the log group", "aws_secretsmanager_secret": "the secret",
 	"aws_backup_vault": "the backup vault", "aws_docdb_cluster": "the database cluster", "aws_neptune_cluster": "the database cluster",
-	"aws_kinesis_stream": "the stream", "aws_sqs_queue": "the queue", "aws_cognito_user_pool": "the user pool",
+	"aws_kinesis_stream": "the stream", "aws_opensearchserverless_collection": "the search collection", "aws_sqs_queue": "the queue", "aws_cognito_user_pool": "the user pool",
 }
 
 // carries says what types traffic goes through.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -65,6 +66,33 @@ func add(address string, values object) patch {
 		root["resources"] = append(root["resources"].([]any), object{
 			"address": address, "mode": "managed", "type": kind, "name": name, "expressions": expressions,
 		})
+	}
+}
+
+// exists has a resource there, which does not change.
+func exists(address string, values object) patch {
+	return func(p object) {
+		add(address, values)(p)
+		c := change(p, address)
+		c["actions"], c["before"] = []any{"no-op"}, values
+	}
+}
+
+// later has an attribute be known only after the apply; a resource that is not
+// there is created with it.
+func later(address, attribute string) patch {
+	return func(p object) {
+		if !slices.ContainsFunc(p["resource_changes"].([]any), func(r any) bool { return r.(object)["address"] == address }) {
+			add(address, object{})(p)
+		}
+		after(address, attribute, nil)(p)
+		c := change(p, address)
+		unknown, _ := c["after_unknown"].(object)
+		if unknown == nil {
+			unknown = object{}
+		}
+		unknown[attribute] = true
+		c["after_unknown"] = unknown
 	}
 }
 

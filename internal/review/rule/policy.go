@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/tandem-iac/tandem/internal/review/inventory"
 )
@@ -59,19 +60,24 @@ func policyRules() []Rule {
 			Why:   "Between the two it adds and removes instances without end.",
 			Fix:   "Keep the scale-in threshold well below every scale-out threshold of the group.",
 			state: func(s *Set, found Found) {
-				out := map[*Resource][]trigger{}
-				for _, t := range s.triggers() {
-					if t.direction > 0 {
-						out[t.group] = append(out[t.group], t)
+				s.eachBand(func(in, out trigger) {
+					if in.threshold >= out.threshold {
+						found(in.alarm, "scales in at %g, and %s scales out at %g", in.threshold, out.alarm.Address, out.threshold)
 					}
-				}
-				for _, in := range s.triggers() {
-					for _, o := range out[in.group] {
-						if in.direction < 0 && in.metric == o.metric && in.threshold >= o.threshold {
-							found(in.alarm, "scales in at %g, and %s scales out at %g", in.threshold, o.alarm.Address, o.threshold)
-						}
+				})
+			},
+		},
+		{
+			ID: "thresholds-too-close", Severity: Look,
+			Title: "A group scales in close to where it scales out",
+			Why:   "What scaling out takes off the CPU may be enough to scale in again: instances come and go without need.",
+			Fix:   fmt.Sprintf("Keep the scale-in threshold %d points of CPU below every scale-out threshold of the group.", scaleInMargin),
+			state: func(s *Set, found Found) {
+				s.eachBand(func(in, out trigger) {
+					if gap := out.threshold - in.threshold; gap > 0 && gap < scaleInMargin && strings.HasSuffix(in.metric, " CPUUtilization") {
+						found(in.alarm, "scales in at %g, and %s scales out at %g", in.threshold, out.alarm.Address, out.threshold)
 					}
-				}
+				})
 			},
 		},
 		{
@@ -95,6 +101,28 @@ func policyRules() []Rule {
 				}
 			},
 		},
+	}
+}
+
+// scaleInMargin is what tandem.yaml wants between scaling in and out, in points
+// of CPU.
+const scaleInMargin = 10
+
+// eachBand visits the pairs of an alarm that scales a group in and one that
+// scales it out on the same metric.
+func (s *Set) eachBand(visit func(in, out trigger)) {
+	out := map[*Resource][]trigger{}
+	for _, t := range s.triggers() {
+		if t.direction > 0 {
+			out[t.group] = append(out[t.group], t)
+		}
+	}
+	for _, in := range s.triggers() {
+		for _, o := range out[in.group] {
+			if in.direction < 0 && in.metric == o.metric {
+				visit(in, o)
+			}
+		}
 	}
 }
 

@@ -2,7 +2,8 @@
 // behind or with what it does to them. Each rule is a value in a table, one
 // file a noun:
 //
-//	firewall instance group policy alarm loadbalancer bucket access loss
+//	loss firewall access bucket store instance group spot alarm topic policy
+//	loadbalancer limit
 //
 // A rule about a state is tried on what is there before and on what is there
 // after, so that what a plan brings in is told from what was there already.
@@ -80,8 +81,8 @@ type Finding struct {
 
 // All returns every rule, in the order in which findings of one severity are told.
 func All() []Rule {
-	return slices.Concat(lossRules(), firewallRules(), accessRules(), bucketRules(), instanceRules(),
-		groupRules(), spotRules(), alarmRules(), policyRules(), loadBalancerRules())
+	return slices.Concat(lossRules(), firewallRules(), accessRules(), bucketRules(), storeRules(), instanceRules(),
+		groupRules(), spotRules(), alarmRules(), topicRules(), policyRules(), loadBalancerRules(), limitRules())
 }
 
 // IDs returns every rule's ID.
@@ -153,13 +154,17 @@ func Covers(resourceType string) bool { return covered[resourceType] || bears[re
 
 // covered are the types that rules read. A map of constants: never written to.
 var covered = setOf(
-	"aws_alb", "aws_autoscaling_attachment", "aws_autoscaling_group", "aws_autoscaling_lifecycle_hook", "aws_autoscaling_policy",
-	"aws_cloudwatch_metric_alarm", "aws_ebs_volume", "aws_eip", "aws_iam_group_policy", "aws_iam_group_policy_attachment", "aws_iam_policy",
-	"aws_iam_role", "aws_iam_role_policy", "aws_iam_role_policy_attachment", "aws_iam_user_policy", "aws_iam_user_policy_attachment",
-	"aws_instance", "aws_internet_gateway", "aws_launch_template", "aws_lb", "aws_lb_listener", "aws_lb_listener_rule", "aws_lb_target_group",
-	"aws_nat_gateway", "aws_route", "aws_route_table", "aws_route_table_association", "aws_s3_bucket", "aws_s3_bucket_acl",
-	"aws_s3_bucket_policy", "aws_s3_bucket_public_access_block", "aws_s3_bucket_versioning", "aws_security_group", "aws_security_group_rule",
-	"aws_subnet", "aws_vpc", "aws_vpc_endpoint", "aws_vpc_security_group_ingress_rule",
+	"aws_alb", "aws_alb_listener", "aws_alb_target_group", "aws_autoscaling_attachment", "aws_autoscaling_group", "aws_autoscaling_lifecycle_hook",
+	"aws_autoscaling_policy", "aws_backup_vault_policy", "aws_cloudwatch_composite_alarm", "aws_cloudwatch_dashboard", "aws_cloudwatch_metric_alarm",
+	"aws_ebs_volume", "aws_ecr_repository_policy", "aws_eip", "aws_elasticsearch_domain_policy", "aws_iam_group_policy", "aws_iam_group_policy_attachment",
+	"aws_iam_policy", "aws_iam_role", "aws_iam_role_policy", "aws_iam_role_policy_attachment", "aws_iam_user_policy", "aws_iam_user_policy_attachment",
+	"aws_instance", "aws_internet_gateway", "aws_kms_key_policy", "aws_launch_configuration", "aws_launch_template", "aws_lb", "aws_lb_listener",
+	"aws_lb_listener_rule", "aws_lb_target_group", "aws_mq_broker", "aws_msk_cluster_policy", "aws_nat_gateway", "aws_opensearch_domain_policy",
+	"aws_route", "aws_route_table", "aws_route_table_association", "aws_s3_bucket", "aws_s3_bucket_acl", "aws_s3_bucket_lifecycle_configuration",
+	"aws_s3_bucket_policy", "aws_s3_bucket_public_access_block", "aws_s3_bucket_versioning", "aws_secretsmanager_secret_policy",
+	"aws_secretsmanager_secret_version", "aws_security_group", "aws_security_group_rule", "aws_sns_topic", "aws_sns_topic_policy",
+	"aws_sns_topic_subscription", "aws_sqs_queue_policy", "aws_ssm_parameter", "aws_subnet", "aws_vpc", "aws_vpc_endpoint",
+	"aws_vpc_security_group_ingress_rule",
 )
 
 func setOf(names ...string) map[string]bool {
