@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/tandem-iac/tandem/internal/review/plan"
+	"github.com/tandem-iac/tandem/internal/review/rule"
 )
 
 // Action is what happens to a resource, in the reader's words.
@@ -68,19 +69,21 @@ const (
 	Scaling      Group = "scaling"
 	Release      Group = "release"
 	Access       Group = "access"
+	Logging      Group = "logging"
+	Monitoring   Group = "monitoring"
 	Other        Group = "other"
 )
 
 // GroupOrder is that of the groups.
-var GroupOrder = []Group{Network, LoadBalancer, Groups, Scaling, Release, Access, Other}
+var GroupOrder = []Group{Network, LoadBalancer, Groups, Scaling, Release, Access, Logging, Monitoring, Other}
 
 // prefixes put types into groups; the first that fits counts.
 var prefixes = []struct {
 	prefix string
 	group  Group
 }{
-	{"aws_autoscaling_policy", Scaling}, {"aws_autoscaling_schedule", Scaling}, {"aws_cloudwatch_metric_alarm", Scaling},
-	{"aws_cloudwatch_composite_alarm", Scaling}, {"aws_appautoscaling", Scaling},
+	{"aws_autoscaling_policy", Scaling}, {"aws_autoscaling_schedule", Scaling}, {alarmType, Scaling},
+	{"aws_appautoscaling", Scaling},
 	{"aws_autoscaling", Groups}, {"aws_launch", Groups}, {"aws_instance", Groups}, {"aws_ami", Groups}, {"aws_placement_group", Groups},
 	{"aws_ebs_", Groups}, {"aws_volume_attachment", Groups}, {"aws_spot_", Groups},
 	{"aws_lb", LoadBalancer}, {"aws_alb", LoadBalancer}, {"aws_elb", LoadBalancer}, {"aws_acm_", LoadBalancer}, {"aws_wafv2_web_acl", LoadBalancer},
@@ -89,14 +92,30 @@ var prefixes = []struct {
 	{"aws_default_", Network}, {"aws_main_route", Network}, {"aws_ec2_transit", Network}, {"aws_flow_log", Network},
 	{"aws_s3_bucket_policy", Access}, {"aws_s3_bucket_public_access_block", Access}, {"aws_s3_bucket_acl", Access}, {"aws_s3_bucket_ownership", Access},
 	{"aws_iam", Access}, {"aws_kms", Access}, {"aws_secretsmanager", Access}, {"aws_key_pair", Access},
+	{"aws_msk", Logging}, {"aws_opensearch", Logging}, {"aws_elasticsearch", Logging}, {"aws_cloudwatch_log", Logging}, {"aws_kinesis", Logging},
+	{"aws_sns", Monitoring}, {"aws_cloudwatch", Monitoring}, {"aws_grafana", Monitoring}, {"aws_chatbot", Monitoring},
 	{"aws_s3", Release}, {"aws_ssm", Release}, {"aws_ecr", Release}, {"aws_codebuild", Release}, {"aws_codedeploy", Release},
 }
 
-func groupOf(resourceType string) Group {
+func groupOf(world *rule.World, c *plan.Change) Group {
+	if c.Type == alarmType && !scales(world.Before, c) && !scales(world.After, c) {
+		return Monitoring
+	}
 	for _, p := range prefixes {
-		if strings.HasPrefix(resourceType, p.prefix) {
+		if strings.HasPrefix(c.Type, p.prefix) {
 			return p.group
 		}
 	}
 	return Other
+}
+
+const alarmType = "aws_cloudwatch_metric_alarm"
+
+// scales says that an alarm executes a scaling policy.
+func scales(at *rule.Set, c *plan.Change) bool {
+	alarm := at.At(c.Address)
+	if alarm == nil {
+		return false
+	}
+	return len(at.Linked(alarm, "alarm_actions", "aws_autoscaling_policy", "aws_appautoscaling_policy")) > 0
 }

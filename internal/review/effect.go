@@ -94,6 +94,17 @@ var effectsOf = map[string]func(*change){
 	"aws_iam_role_policy":         (*change).permissions,
 	"aws_iam_policy":              (*change).permissions,
 	"aws_instance":                (*change).instance,
+
+	"aws_msk_cluster":                       (*change).kafka,
+	"aws_opensearch_domain":                 (*change).search,
+	"aws_cloudwatch_log_group":              (*change).logGroup,
+	"aws_s3_bucket_lifecycle_configuration": (*change).lifecycle,
+	"aws_s3_bucket_policy":                  (*change).permissions,
+	"aws_kms_key":                           (*change).key,
+	"aws_secretsmanager_secret_version":     (*change).secret,
+	"aws_ssm_parameter":                     (*change).parameter,
+	"aws_sns_topic_policy":                  (*change).permissions,
+	"aws_cloudwatch_composite_alarm":        (*change).composite,
 }
 
 // template says when machines get a new version, which is what everybody gets wrong.

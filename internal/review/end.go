@@ -1,7 +1,6 @@
 package review
 
-// gone says what the end of a resource means, by type: %s is "replaced" or
-// "destroyed".
+// gone says what the end of a resource means, by type.
 var gone = map[string]string{
 	"aws_lb":                              "Its DNS name goes, and all connections drop.",
 	"aws_lb_target_group":                 "All its targets deregister, and nobody answers for it.",
@@ -13,7 +12,7 @@ var gone = map[string]string{
 	"aws_subnet":                          "Everything in the subnet has to go with it.",
 	"aws_s3_bucket":                       "A bucket that is not empty fails the apply, unless force_destroy empties it first.",
 	"aws_launch_template":                 "Groups that still name it cannot start instances.",
-	"aws_cloudwatch_metric_alarm":         "What it started is started by nobody.",
+	"aws_cloudwatch_metric_alarm":         "It starts nothing and tells nobody any more.",
 	"aws_autoscaling_policy":              "Alarms and agents that name it do nothing.",
 	"aws_security_group":                  "It cannot go while anything uses it: the apply waits, and then fails.",
 	"aws_vpc_security_group_ingress_rule": "What it let in is let in no longer.",
@@ -22,6 +21,18 @@ var gone = map[string]string{
 	"aws_iam_role_policy":                 "What runs with the role loses these permissions at once.",
 	"aws_iam_role_policy_attachment":      "What runs with the role loses these permissions at once.",
 	"aws_db_instance":                     "The database is gone; a final snapshot is taken only if one is asked for.",
+	"aws_msk_cluster":                     "All topics go with it, and what is in them.",
+	"aws_msk_scram_secret_association":    "Clients that log in with these secrets are refused.",
+	"aws_opensearch_domain":               "All indices go with it, and its automatic snapshots too.",
+	"aws_cloudwatch_log_group":            "Its logs are gone.",
+	"aws_cloudwatch_composite_alarm":      "It tells nobody any more; the alarms that it read still do what they did.",
+	"aws_cloudwatch_dashboard":            "Only the view is gone, not the metrics.",
+	"aws_sns_topic":                       "Nobody is told through it any more, and its subscriptions go with it.",
+	"aws_sns_topic_subscription":          "Its endpoint is told no longer.",
+	"aws_sns_topic_policy":                "Who may publish is AWS's default again: the account itself.",
+	"aws_secretsmanager_secret":           "What reads it fails at once; it can be restored for as long as its recovery window is.",
+	"aws_secretsmanager_secret_version":   "What reads the secret finds this value no longer.",
+	"aws_kms_key":                         "What it encrypted cannot be read from then on, and never again once its waiting period is over.",
 }
 
 // replacedInstead is said instead where a new one takes its place.
@@ -37,4 +48,13 @@ var replacedInstead = map[string]string{
 	"aws_vpc_security_group_ingress_rule": "Traffic that both rules let in is refused for a moment, between the old rule and the new one.",
 	"aws_iam_role_policy":                 "For a moment what runs with the role lacks these permissions.",
 	"aws_db_instance":                     "A new, empty database takes its place.",
+	"aws_msk_cluster":                     "A new, empty cluster takes its place, with other broker addresses: whoever writes to it or reads from it has to be told.",
+	"aws_opensearch_domain":               "A new, empty domain takes its place, with another endpoint: whoever writes to it or reads from it has to be told.",
+	"aws_cloudwatch_log_group":            "A new, empty log group takes its place.",
+	"aws_cloudwatch_composite_alarm":      "It begins anew, and fires again if what it reads still does.",
+	"aws_cloudwatch_dashboard":            "The dashboard is made anew under its new name: bookmarks of it lead nowhere.",
+	"aws_sns_topic":                       "It gets another ARN and no subscriptions: people have to confirm theirs again, and whatever publishes has to name the new one.",
+	"aws_sns_topic_subscription":          "People and URLs have to confirm it again; until then they are told nothing.",
+	"aws_secretsmanager_secret":           "It gets another ARN: whatever reads it has to name the new one, and may do so.",
+	"aws_secretsmanager_secret_version":   "Another value of the secret: what reads it at its start has it from the next start on.",
 }

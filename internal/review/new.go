@@ -100,7 +100,7 @@ func (s *Stack) addChange(world *rule.World, c *plan.Change) {
 		return
 	}
 	change := Change{
-		Address: c.Address, Type: c.Type, Group: groupOf(c.Type), Action: action, Previous: c.Previous,
+		Address: c.Address, Type: c.Type, Group: groupOf(world, c), Action: action, Previous: c.Previous,
 		Attributes: []Attribute{}, Consequences: []string{},
 	}
 	for _, a := range append(slices.Clone(d.Changed), d.Unproved()...) {
@@ -168,6 +168,14 @@ var telling = map[string][]string{
 	"aws_vpc_security_group_ingress_rule": {"cidr_ipv4", "cidr_ipv6", "from_port", "to_port"},
 	"aws_s3_bucket":                       {"bucket"},
 	"aws_iam_role":                        {"name"},
+	"aws_msk_cluster":                     {"number_of_broker_nodes", "kafka_version"},
+	"aws_opensearch_domain":               {"domain_name", "engine_version"},
+	"aws_cloudwatch_log_group":            {"name", "retention_in_days"},
+	"aws_cloudwatch_composite_alarm":      {"alarm_rule"},
+	"aws_cloudwatch_dashboard":            {"dashboard_name"},
+	"aws_sns_topic":                       {"name"},
+	"aws_sns_topic_subscription":          {"protocol", "endpoint"},
+	"aws_secretsmanager_secret":           {"name"},
 }
 
 func summary(c *plan.Change) string {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tandem-iac/tandem/internal/cost"
 	"github.com/tandem-iac/tandem/internal/price"
 	"github.com/tandem-iac/tandem/internal/review"
 	"github.com/tandem-iac/tandem/internal/review/plan"
@@ -83,6 +84,7 @@ func TestConsequences(t *testing.T) {
 		return []changed{{"aws_cloudwatch_metric_alarm.a", values(50), values(60), nil}, {"aws_autoscaling_policy.p", policy, policy, nil}}
 	}
 	replaced := []string{"delete", "create"}
+	updated := func(kind string, before, after object) []changed { return []changed{{kind + ".a", before, after, nil}} }
 	for name, c := range map[string]struct {
 		changes  []changed
 		severity rule.Severity
@@ -103,12 +105,52 @@ func TestConsequences(t *testing.T) {
 		"certificate":          {[]changed{{"aws_lb_listener.a", object{"certificate_arn": "a"}, object{"certificate_arn": "b"}, nil}}, rule.Look, "Another certificate is served at once."},
 		"forgotten":            {[]changed{{"aws_lb.a", object{"name": "a"}, nil, []string{"forget"}}}, rule.Look, "Terraform forgets it; at AWS it stays as it is."},
 		"role":                 {[]changed{{"aws_iam_role_policy.a", object{"policy": `{"a":1}`}, object{"policy": `{"a":2}`}, nil}}, rule.Look, "Permissions change at once"},
+		"Kafka, new version":   {updated("aws_msk_cluster", object{"kafka_version": "3.5"}, object{"kafka_version": "3.6"}), rule.Look, "cannot be taken back"},
+		"Kafka, fewer brokers": {updated("aws_msk_cluster", object{"number_of_broker_nodes": 4}, object{"number_of_broker_nodes": 2}), rule.Look, "the apply fails"},
+		"Kafka, more brokers":  {updated("aws_msk_cluster", object{"number_of_broker_nodes": 2}, object{"number_of_broker_nodes": 4}), rule.Safe, "carry nothing until"},
+		"Kafka, configured":    {updated("aws_msk_cluster", object{"configuration_info": []object{{"revision": 1}}}, object{"configuration_info": []object{{"revision": 2}}}), rule.Look, "restart one after the other"},
+		"Kafka, replaced":      {[]changed{{"aws_msk_cluster.a", object{"cluster_name": "a"}, object{"cluster_name": "b"}, replaced}}, rule.Dangerous, "A new, empty cluster"},
+		"search, larger":       {updated("aws_opensearch_domain", object{"cluster_config": []object{{"instance_count": 1}}}, object{"cluster_config": []object{{"instance_count": 2}}}), rule.Look, "moves to new nodes"},
+		"search, destroyed":    {[]changed{{"aws_opensearch_domain.a", object{"domain_name": "a"}, nil, nil}, {"other_thing.b", object{"a": 1}, object{"a": 1}, nil}}, rule.Dangerous, "All indices go with it"},
+		"logs, kept shorter":   {updated("aws_cloudwatch_log_group", object{"retention_in_days": 0}, object{"retention_in_days": 30}), rule.Look, "Logs older than 30 days are deleted"},
+		"logs, kept longer":    {updated("aws_cloudwatch_log_group", object{"retention_in_days": 30}, object{"retention_in_days": 60}), rule.Safe, ""},
+		"topic, replaced":      {[]changed{{"aws_sns_topic.a", object{"name": "a"}, object{"name": "b"}, replaced}}, rule.Look, "another ARN and no subscriptions"},
+		"subscription":         {[]changed{{"aws_sns_topic_subscription.a", object{"endpoint": "a"}, object{"endpoint": "b"}, replaced}}, rule.Look, "confirm it again"},
+		"secret":               {[]changed{{"aws_secretsmanager_secret_version.a", object{"id": "a"}, object{"id": "b"}, replaced}}, rule.Look, "from the next start on"},
+		"expiry":               {updated("aws_s3_bucket_lifecycle_configuration", object{"rule": []object{{"id": "a"}}}, object{"rule": []object{{"id": "b"}}}), rule.Look, "is deleted within days"},
 		"unknown type":         {[]changed{{"other_thing.a", object{"a": 1}, nil, nil}, {"other_thing.b", object{"a": 1}, object{"a": 1}, nil}}, rule.Look, ""},
 	} {
 		s := one(t, review.Config{}, c.changes...)
 		if got := strings.Join(s.Changes[0].Consequences, " "); !strings.Contains(got, c.want) || s.Severity != c.severity {
 			t.Errorf("%s: %s, %q, want %s, %q", name, s.Severity, got, c.severity, c.want)
 		}
+	}
+}
+
+// Engineers look for an alarm where what it does is.
+func TestGroups(t *testing.T) {
+	policy := object{"arn": "arn:p"}
+	s := one(t, review.Config{},
+		changed{"aws_autoscaling_policy.p", policy, policy, nil},
+		changed{"aws_cloudwatch_metric_alarm.scales", object{"threshold": 1, "alarm_actions": []string{"arn:p"}}, object{"threshold": 2}, nil},
+		changed{"aws_cloudwatch_metric_alarm.tells", object{"threshold": 1, "alarm_actions": []string{"arn:t"}}, object{"threshold": 2}, nil},
+		changed{"aws_cloudwatch_composite_alarm.c", nil, object{"alarm_rule": "ALARM(a)"}, nil},
+		changed{"aws_cloudwatch_log_group.l", nil, object{"name": "l"}, nil},
+		changed{"aws_msk_cluster.k", nil, object{"cluster_name": "k"}, nil},
+		changed{"aws_secretsmanager_secret.s", nil, object{"name": "s"}, nil},
+		changed{"aws_s3_bucket.packages", nil, object{"bucket": "p"}, nil},
+		changed{"aws_mq_broker.m", nil, object{"broker_name": "m"}, nil})
+	got := map[string]review.Group{}
+	for _, c := range s.Changes {
+		got[c.Address] = c.Group
+	}
+	want := map[string]review.Group{
+		"aws_cloudwatch_metric_alarm.scales": review.Scaling, "aws_cloudwatch_metric_alarm.tells": review.Monitoring, "aws_cloudwatch_composite_alarm.c": review.Monitoring,
+		"aws_cloudwatch_log_group.l": review.Logging, "aws_msk_cluster.k": review.Logging, "aws_secretsmanager_secret.s": review.Access,
+		"aws_s3_bucket.packages": review.Release, "aws_mq_broker.m": review.Other,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
@@ -151,13 +193,23 @@ func TestUnknownIsSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	queue := changed{"aws_mq_broker.q", nil, object{"a": 1}, nil}
-	s := one(t, review.Config{Prices: prices, Region: "us-east-1"}, queue, changed{"aws_mq_broker.r", nil, object{}, nil}, changed{"aws_route53_zone.z", nil, object{}, nil})
-	if diff := cmp.Diff([]review.TypeCount{{Type: "aws_mq_broker", Count: 2}, {Type: "aws_route53_zone", Count: 1}}, s.Uncovered); diff != "" {
+	queue := changed{"aws_mwaa_environment.q", nil, object{"a": 1}, nil}
+	s := one(t, review.Config{Prices: prices, Region: "us-east-1"}, queue, changed{"aws_mwaa_environment.r", nil, object{}, nil}, changed{"aws_route53_zone.z", nil, object{}, nil})
+	if diff := cmp.Diff([]review.TypeCount{{Type: "aws_mwaa_environment", Count: 2}, {Type: "aws_route53_zone", Count: 1}}, s.Uncovered); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if got := fmt.Sprint(s.Cost.After.Unknown); !strings.Contains(got, "aws_mq_broker (2)") {
+	if got := fmt.Sprint(s.Cost.After.Unknown); !strings.Contains(got, "aws_mwaa_environment (2)") {
 		t.Errorf("unknown costs: %s", got)
+	}
+	kafka := changed{"aws_msk_cluster.k", nil, object{"number_of_broker_nodes": 3, "broker_node_group_info": []object{{"instance_type": "kafka.m5.large",
+		"storage_info": []object{{"ebs_storage_info": []object{{"volume_size": 100}}}}}}}, nil}
+	s = one(t, review.Config{Prices: prices, Region: "us-east-1"}, kafka, changed{"aws_sns_topic.t", nil, object{}, nil}, changed{"aws_sns_topic_policy.t", nil, object{}, nil})
+	want := []cost.Unknown{
+		{Name: "aws_msk_cluster.k", What: "3 brokers of kafka.m5.large with 100 GB each", Why: "tandem has no price of this type"},
+		{Name: "aws_sns_topic (1)", What: "messages sent", Why: "it depends on how much there is"},
+	}
+	if diff := cmp.Diff(want, s.Cost.After.Unknown); diff != "" {
+		t.Errorf("unknown costs (-want +got):\n%s", diff)
 	}
 	s = one(t, review.Config{Prices: prices}, queue)
 	if s.Cost != nil || !strings.Contains(strings.Join(s.Notes, " "), "--region names it") {

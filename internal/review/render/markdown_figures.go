@@ -33,7 +33,7 @@ func (m *markdown) cost(c *review.Cost) {
 	}
 	m.details("By item", items, 0.3, "item")
 	var rest []string
-	for _, line := range unknowns(c.After) {
+	for _, line := range unknowns(c) {
 		rest = append(rest, "- "+plain(line)+"\n")
 	}
 	m.details(fmt.Sprintf("Not in it: %s", count(len(rest), "unknown")), rest, 0.2, "unknown")

@@ -156,16 +156,31 @@ func basis(e cost.Estimate) string {
 	return fmt.Sprintf("%s a month in %s, list prices of %s. Minimum: every group at its least; maximum: at its most, spot at the bid.", e.Currency, e.Region, e.PriceDate)
 }
 
-// unknowns are what an estimate leaves out.
-func unknowns(e cost.Estimate) (lines []string) {
-	for _, u := range e.Unknown {
-		line := u.What
-		if u.Name != "" {
-			line = u.Name + ": " + u.What
+// unknowns are what the estimates leave out: what there will be, and what goes.
+func unknowns(c *review.Cost) (lines []string) {
+	for _, u := range c.After.Unknown {
+		lines = append(lines, unknown(u))
+	}
+	for _, u := range c.Before.Unknown {
+		if !slices.ContainsFunc(c.After.Unknown, func(after cost.Unknown) bool { return uncounted(after) == uncounted(u) }) {
+			lines = append(lines, "before, "+unknown(u))
 		}
-		lines = append(lines, line+": "+u.Why)
 	}
 	return lines
+}
+
+// uncounted is an unknown without how many there are of it.
+func uncounted(u cost.Unknown) cost.Unknown {
+	u.Name, _, _ = strings.Cut(u.Name, " (")
+	return u
+}
+
+func unknown(u cost.Unknown) string {
+	line := u.What + ": " + u.Why
+	if u.Name != "" {
+		line = u.Name + ": " + line
+	}
+	return line
 }
 
 // kindNote says what was reviewed where it was no plan.

@@ -159,7 +159,7 @@ func (p *printer) cost(c *review.Cost) {
 	for _, item := range c.After.Items {
 		p.say(4, "%s %s: %s", item.Name, strings.TrimSpace(item.Lifecycle+" "+item.What), money(item.Month.Minimum)+" to "+money(item.Month.Maximum)+", expected "+money(item.Month.Expected))
 	}
-	for _, line := range unknowns(c.After) {
+	for _, line := range unknowns(c) {
 		p.say(4, "not in it: %s", line)
 	}
 }

@@ -5,7 +5,6 @@ package spend
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/tandem-iac/tandem/internal/cost"
@@ -156,43 +155,4 @@ func (c *collector) alarms() {
 		period, ok := r.Number("period", 60)
 		c.Alarms = append(c.Alarms, cost.Alarm{Name: r.Address, Metrics: max(metrics, 1), HighResolution: ok && period < 60})
 	}
-}
-
-// free are prefixes of types that cost nothing by themselves, or whose cost is
-// in that of others.
-var free = []string{
-	"aws_alb_listener", "aws_alb_target_group", "aws_autoscaling_", "aws_default_", "aws_iam_", "aws_internet_gateway", "aws_key_pair", "aws_launch_",
-	"aws_lb_", "aws_main_route_table_association", "aws_network_acl", "aws_placement_group", "aws_route_table", "aws_s3_bucket_",
-	"aws_security_group", "aws_subnet", "aws_vpc_dhcp_options", "aws_vpc_endpoint_route_table_association", "aws_vpc_endpoint_policy", "aws_vpc_security_group_", "aws_volume_attachment",
-	"aws_eip_association", "aws_ami", "aws_acm_certificate", "aws_cloudwatch_metric_alarm", "aws_ebs_volume", "aws_eip", "aws_instance",
-	"aws_lb", "aws_alb", "aws_nat_gateway", "aws_sns_topic_subscription",
-}
-
-// exactlyFree are types whose names begin others that cost something.
-var exactlyFree = []string{"aws_vpc", "aws_route", "aws_s3_bucket"}
-
-// unpriced are the AWS types that there is no price for here.
-func unpriced(s *inventory.Set) (list []cost.Unknown) {
-	for _, kind := range s.Types() {
-		isFree := slices.Contains(exactlyFree, kind) || slices.ContainsFunc(free, func(prefix string) bool { return strings.HasPrefix(kind, prefix) })
-		count := len(s.Of(kind))
-		if kind == "aws_vpc_endpoint" {
-			count = interfaces(s)
-		}
-		if isFree || count == 0 || !strings.HasPrefix(kind, "aws_") {
-			continue
-		}
-		list = append(list, cost.Unknown{Name: fmt.Sprintf("%s (%d)", kind, count), What: "the resource", Why: "tandem has no price of this type"})
-	}
-	return list
-}
-
-// interfaces counts endpoints that cost something; those of type Gateway do not.
-func interfaces(s *inventory.Set) (n int) {
-	for _, r := range s.Of("aws_vpc_endpoint") {
-		if kind, ok := r.Text("vpc_endpoint_type", "Gateway"); !ok || kind != "Gateway" {
-			n++
-		}
-	}
-	return n
 }
