@@ -127,6 +127,7 @@ tools:
 	@./scripts/need.sh ansible-playbook ansible-core python3-apt
 	@./scripts/need.sh apache2 apache2
 	@./scripts/need.sh chromium chromium
+	@./scripts/need.sh cmark-gfm cmark-gfm
 	@./scripts/need.sh systemd-analyze systemd
 	@./scripts/need.sh nagios4 nagios4-core
 

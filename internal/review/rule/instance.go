@@ -28,14 +28,11 @@ func instanceRules() []Rule {
 			Fix:    "Fetch the secret at boot from Secrets Manager or Parameter Store with the instance's role, and change it.",
 			Source: "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html",
 			state: func(s *Set, found Found) {
-				for _, r := range s.Of("aws_launch_template", "aws_instance", "aws_launch_configuration") {
-					for _, attribute := range []string{"user_data", "user_data_base64"} {
-						text, _ := r.Get(attribute).(string)
-						if diff.Secret(diff.Script(text)) {
-							found(r, "%s has a line that looks like a credential", attribute)
-						}
+				s.eachScript(func(r *Resource, attribute, text string) {
+					if diff.Secret(text) {
+						found(r, "%s has a line that looks like a credential", attribute)
 					}
-				}
+				})
 			},
 		},
 		{
@@ -74,5 +71,16 @@ func instanceRules() []Rule {
 				}
 			},
 		},
+	}
+}
+
+// eachScript visits the user data that is known, as the instance gets it.
+func (s *Set) eachScript(visit func(r *Resource, attribute, text string)) {
+	for _, r := range s.Of("aws_launch_template", "aws_instance", "aws_launch_configuration") {
+		for _, attribute := range []string{"user_data", "user_data_base64"} {
+			if text, ok := r.Get(attribute).(string); ok {
+				visit(r, attribute, diff.Script(text))
+			}
+		}
 	}
 }

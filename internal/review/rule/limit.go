@@ -2,8 +2,6 @@ package rule
 
 import (
 	"net/netip"
-
-	"github.com/tandem-iac/tandem/internal/review/diff"
 )
 
 func limitRules() []Rule {
@@ -39,14 +37,11 @@ func limitRules() []Rule {
 			Fix:    "Keep a few lines that fetch the rest from S3.",
 			Source: "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html",
 			state: func(s *Set, found Found) {
-				for _, r := range s.Of("aws_launch_template", "aws_instance", "aws_launch_configuration") {
-					for _, attribute := range []string{"user_data", "user_data_base64"} {
-						text, ok := r.Text(attribute, "")
-						if size := len(diff.Script(text)); ok && size > maxUserData {
-							found(r, "%s has %d bytes, AWS takes %d", attribute, size, maxUserData)
-						}
+				s.eachScript(func(r *Resource, attribute, text string) {
+					if len(text) > maxUserData {
+						found(r, "%s has %d bytes, AWS takes %d", attribute, len(text), maxUserData)
 					}
-				}
+				})
 			},
 		},
 	}
@@ -86,7 +81,7 @@ func subnetDoesNotFit(s *Set, found Found) {
 		}
 		for _, network := range s.Linked(r, "vpc_id", "aws_vpc") {
 			all, known := prefixOf(network)
-			if known && !extended[network] && !(all.Bits() <= prefix.Bits() && all.Contains(prefix.Addr())) {
+			if known && !extended[network] && (all.Bits() > prefix.Bits() || !all.Contains(prefix.Addr())) {
 				found(r, "%s is not within %s of %s", prefix, all, network.Address)
 			}
 			for _, other := range within[network] {
