@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -262,6 +263,31 @@ func TestKilledAgainAndAgain(t *testing.T) {
 	}
 	if got, err := m.Desired(t.Context()); got != 2 || err != nil {
 		t.Errorf("the on-demand group has a desired capacity of %d, want 2 (%v)", got, err)
+	}
+}
+
+// Where there is no load balancer the setting is empty or missing, and the agent
+// drains and rescues all the same.
+func TestNoTargetGroup(t *testing.T) {
+	const setting = "TANDEM_TARGET_GROUP_ARN="
+	for name, with := range map[string][]string{"empty": {setting}, "unset": nil} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t)
+			m.env = append(slices.DeleteFunc(m.env, func(s string) bool { return strings.HasPrefix(s, setting) }), with...)
+			m.start()
+			m.interrupt()
+			m.until("the end is marked", m.logged(rescue.MarkerMessage))
+			m.until("rescue is reported", m.logged(`"msg":"rescued"`))
+			if got, err := m.Desired(t.Context()); got != 2 || err != nil {
+				t.Errorf("the on-demand group has a desired capacity of %d, want 2 (%v)", got, err)
+			}
+			if got := m.hooks(); got != allHooks {
+				t.Errorf("the hooks ran as %s", got)
+			}
+			if n := len(m.Calls("DeregisterTargets")); n != 0 {
+				t.Errorf("deregistered %d times from nothing", n)
+			}
+		})
 	}
 }
 

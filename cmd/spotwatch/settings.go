@@ -92,7 +92,7 @@ func table() []setting {
 		{"lifecycle", "TANDEM_LIFECYCLE", "", "spot or on-demand", text(func(s *settings) *string { return &s.config.Lifecycle })},
 		{"group", "TANDEM_GROUP", "", "Auto Scaling group of this instance", text(func(s *settings) *string { return &s.config.Group })},
 		{"lifecycle-hook", "TANDEM_LIFECYCLE_HOOK", "", "the group's hook for terminating instances", text(func(s *settings) *string { return &s.config.LifecycleHook })},
-		{"target-group-arn", "TANDEM_TARGET_GROUP_ARN", "", "target group to leave", text(func(s *settings) *string { return &s.config.TargetGroup })},
+		{"target-group-arn", "TANDEM_TARGET_GROUP_ARN", "", "target group to leave; where there is none, hooks run at once", text(func(s *settings) *string { return &s.config.TargetGroup })},
 		{"rescue-group", "TANDEM_RESCUE_GROUP", "", "group that takes over", text(func(s *settings) *string { return &s.config.RescueGroup })},
 		{"rescue-policy-arn", "TANDEM_RESCUE_POLICY_ARN", "", "its policy that adds an instance", text(func(s *settings) *string { return &s.config.RescuePolicy })},
 		{"prelaunch", "TANDEM_PRELAUNCH", "false", "rescue at a rebalance recommendation already", boolean(func(s *settings) *bool { return &s.config.Prelaunch })},

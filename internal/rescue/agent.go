@@ -92,7 +92,7 @@ func (a *Agent) begin(ctx context.Context) {
 	}, a.path(a.StateDirectory), a.path(a.RuntimeDirectory))
 	s := a.journal.read()
 	unfinished := s.Drain != nil && s.Drain.Finished.IsZero()
-	a.Log.Info("watching", "group", a.Group, "lifecycle", a.Lifecycle, "poll_seconds", a.Budget.Poll.Seconds(), "rescue", s.Rescue.State, "draining", unfinished)
+	a.Log.Info("watching", "group", a.Group, "target_group", a.TargetGroup, "lifecycle", a.Lifecycle, "poll_seconds", a.Budget.Poll.Seconds(), "rescue", s.Rescue.State, "draining", unfinished)
 	if !unfinished {
 		return
 	}

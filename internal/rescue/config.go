@@ -27,7 +27,8 @@ type Config struct {
 	// RescueGroup and RescuePolicy are the group that takes over and the name or
 	// ARN of its policy. Required on spot.
 	RescueGroup, RescuePolicy string
-	// TargetGroup is the ARN of the target group to leave. Required.
+	// TargetGroup is the ARN of the target group to leave. Empty: no load
+	// balancer sends requests here, and hooks run at once.
 	TargetGroup string
 	// LifecycleHook is the name of the group's hook for terminating instances,
 	// which is completed once drained. Empty: there is none.
@@ -103,7 +104,6 @@ func (c Config) Validate() error {
 		{"environment", c.Environment, "the environment's name"},
 		{"cluster", c.Cluster, "the cluster's name"},
 		{"group", c.Group, "the Auto Scaling group of the instance"},
-		{"target_group_arn", c.TargetGroup, "the target group to leave"},
 	} {
 		faults.Require(field.value != "", field.path, field.value, field.want)
 	}

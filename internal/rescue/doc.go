@@ -4,7 +4,9 @@
 //	instance metadata ──> Agent ─┬─> rescue: execute the policy of the on-demand group, +1
 //	                             └─> drain:  deregister ─> keep serving ─> hooks ─> flush ─> marker
 //
-// Rescue and drain begin at the same moment and neither waits for the other.
+// Rescue and drain begin at the same moment and neither waits for the other. An
+// instance that is in no target group has nothing to deregister from, and its
+// hooks run at once.
 //
 //	what is seen                     rescue               drain
 //	interruption: terminate, stop    yes                  yes

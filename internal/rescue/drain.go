@@ -34,7 +34,7 @@ const (
 )
 
 // tooLate is said of an interruption that is withdrawn after all.
-const tooLate = "the interruption is withdrawn, but the hooks have run: this instance stays out of the load balancer"
+const tooLate = "the interruption is withdrawn, but the hooks have run: this instance stays out of service"
 
 var errWithdrawn = errors.New("the interruption is withdrawn")
 
@@ -93,8 +93,12 @@ func (a *Agent) startDrain(ctx context.Context) {
 
 // leave deregisters the instance and keeps serving until requests in flight
 // have had their time, or there is no more: targets that were deregistered are
-// sent requests for some seconds yet.
+// sent requests for some seconds yet. Outside of a target group it has nothing
+// to wait for.
 func (a *Agent) leave(ctx context.Context, d *drain) error {
+	if a.TargetGroup == "" {
+		return nil
+	}
 	s := a.journal.read()
 	left := make(chan time.Time, 1)
 	if s.Drain.Deregistered.IsZero() {
@@ -161,6 +165,11 @@ func (a *Agent) deregister(ctx context.Context, d *drain, left chan<- time.Time)
 // returnToService undoes what a withdrawn interruption has led to, except the
 // rescue: removing instances is for the scaling policies.
 func (a *Agent) returnToService(ctx context.Context) {
+	if a.TargetGroup == "" {
+		a.Log.Warn("the interruption is withdrawn")
+		a.journal.change(func(s *state) { s.Drain = nil })
+		return
+	}
 	a.Log.Warn("the interruption is withdrawn: back into the load balancer", "target_group", a.TargetGroup)
 	err := a.persist(ctx, "registration", attemptTimeout, a.Now().Add(a.Budget.API), func(error) {
 		a.Log.Error("still out of the load balancer", "target_group", a.TargetGroup)

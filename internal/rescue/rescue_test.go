@@ -359,6 +359,61 @@ func TestTermination(t *testing.T) {
 	}
 }
 
+// A machine behind no load balancer, such as one that reads from a queue, has
+// nothing to deregister from and nothing to wait for.
+func TestNoTargetGroup(t *testing.T) {
+	quiet := func(w *world) {
+		w.Helper()
+		if n := len(w.Calls("DeregisterTargets", "RegisterTargets")); n != 0 {
+			w.Errorf("%d calls about a target group", n)
+		}
+	}
+	t.Run("interrupted", func(t *testing.T) {
+		w := newWorld(t, defaultSize)
+		w.config.TargetGroup, w.config.Budget.Deregistration, w.config.Budget.Notice = "", time.Minute, 2*time.Minute
+		w.config.Budget.Hooks, w.config.Budget.Flush = 20*time.Second, 10*time.Second
+		w.hook("10-stop", "")
+		w.start()
+		w.metadata.Interrupt(imds.ActionTerminate, time.Now().Add(2*time.Minute))
+		w.drained()
+		if got := w.read("hooks"); got != "10-stop\n" {
+			t.Errorf("the hooks ran as %q", got)
+		}
+		w.until("rescue is reported", w.logged("rescued"))
+		w.desired(2)
+		quiet(w)
+		if left := w.log.entries(rescue.MarkerMessage)[0]["seconds_left"].(float64); left < 60 {
+			t.Errorf("%v s are left: it has waited for requests that nobody sends", left)
+		}
+	})
+	t.Run("terminated by its group, without rescue or hook", func(t *testing.T) {
+		w := newWorld(t, defaultSize)
+		w.config.TargetGroup, w.config.Lifecycle, w.config.RescueGroup, w.config.RescuePolicy = "", rescue.OnDemand, "", ""
+		w.hook("10-stop", "")
+		w.start()
+		w.metadata.Target("Terminated")
+		w.until("the lifecycle action is completed", w.logged("lifecycle action completed"))
+		if got := w.read("hooks"); got != "10-stop\n" {
+			t.Errorf("the hooks ran as %q", got)
+		}
+		w.desired(1)
+		quiet(w)
+	})
+	t.Run("hibernated and awake again", func(t *testing.T) {
+		w := newWorld(t, defaultSize)
+		w.config.TargetGroup = ""
+		w.start()
+		w.metadata.Interrupt(imds.ActionHibernate, time.Now())
+		w.drained()
+		w.metadata.Withdraw()
+		w.until("it is seen to be awake", w.logged("the interruption is withdrawn"))
+		w.interrupt()
+		w.until("it drains once more", func() bool { return len(w.log.entries(rescue.MarkerMessage)) == 2 })
+		w.desired(2)
+		quiet(w)
+	})
+}
+
 // An instance that its group terminates may be interrupted on top.
 func TestInterruptionDuringTermination(t *testing.T) {
 	w := newWorld(t, defaultSize)
@@ -497,7 +552,7 @@ func TestHookThatHangs(t *testing.T) {
 func TestValidate(t *testing.T) {
 	err := rescue.Config{Lifecycle: "spots", Budget: rescue.Budget{Poll: time.Second, Hooks: -time.Second}}.Validate()
 	for _, want := range []string{
-		"environment is unset", "cluster is unset", "group is unset", "target_group_arn is unset", "lifecycle is spots, want spot or on-demand",
+		"environment is unset", "cluster is unset", "group is unset", "lifecycle is spots, want spot or on-demand",
 		"hooks_seconds is -1, want above 0", "api_seconds is 0",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
