@@ -35,6 +35,7 @@ PLAN.json is what 'terraform show -json PLANFILE' prints, one a stack; - is
 standard input. A state is taken too: nothing changes, and its risks are told.
 
 Where nobody may plan, --synth compares two synthesized directories instead.
+Plans after them, STACK.json each, take the place of the stacks of that name.
 
 docs/rules.md has the rules. tandem.yaml switches them off, with a reason, and
 says what its instance types cost; it is read if it is there.`,
@@ -42,7 +43,8 @@ says what its instance types cost; it is read if it is there.`,
   tandem review --format markdown --output comment.md prod-network.json prod-obelix.json
   tandem review --format html --load traffic.csv --output review.html plan.json
   tandem review --fail-on dangerous --baseline known.json plan.json
-  tandem review --synth base/cdktf.out cdktf.out`,
+  tandem review --synth base/cdktf.out cdktf.out
+  tandem review --synth base/cdktf.out cdktf.out plans/prod-network.json`,
 		Args: func(_ *cobra.Command, args []string) error { return f.checkArgs(args) },
 		RunE: func(cmd *cobra.Command, args []string) error { return a.review(cmd.Context(), f, args) },
 	}
@@ -62,10 +64,12 @@ says what its instance types cost; it is read if it is there.`,
 
 // checkArgs refuses flags and arguments that cannot be meant.
 func (f reviewFlags) checkArgs(args []string) error {
+	want := atLeastOne("a PLAN.json")
 	if f.synth {
-		return exactly("BASE_DIR", "HEAD_DIR")(nil, args)
+		want = exactly("BASE_DIR", "HEAD_DIR")
 	}
-	if err := atLeastOne("a PLAN.json")(nil, args); err != nil {
+	const directories = 2
+	if err := want(nil, args[:min(len(args), directories)]); err != nil {
 		return err
 	}
 	if i := slices.Index(args, streamFile); i >= 0 && slices.Contains(args[i+1:], streamFile) {

@@ -5,21 +5,32 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/review/plan"
 )
 
-// plans reads what there is to review.
-func (a *app) plans(ctx context.Context, f reviewFlags, args []string) ([]*plan.Plan, error) {
+// plans reads what there is to review. Beside configuration, a plan takes the
+// place of the stack that its file is named after, as it knows more.
+func (a *app) plans(ctx context.Context, f reviewFlags, args []string) (plans []*plan.Plan, err error) {
 	if f.synth {
-		return plan.Configuration(args[0], args[1])
+		if plans, err = plan.Configuration(args[0], args[1]); err != nil {
+			return nil, err
+		}
+		args = args[2:]
 	}
-	var plans []*plan.Plan
 	for _, file := range args {
 		p, err := a.plan(ctx, file)
 		if err != nil {
 			return nil, err
+		}
+		stack := strings.TrimSuffix(filepath.Base(file), ".json")
+		if i := slices.IndexFunc(plans, func(other *plan.Plan) bool { return f.synth && other.Name == stack }); i >= 0 {
+			p.Name, plans[i] = stack, p
+			continue
 		}
 		plans = append(plans, p)
 	}

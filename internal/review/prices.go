@@ -1,7 +1,11 @@
 package review
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/tandem-iac/tandem/internal/price"
+	"github.com/tandem-iac/tandem/internal/review/plan"
 	"github.com/tandem-iac/tandem/internal/review/rule"
 	"github.com/tandem-iac/tandem/internal/review/spend"
 )
@@ -30,6 +34,9 @@ func (p priced) Spot(region, instanceType string) (low, typical, high float64, o
 
 func (s *Stack) addCost(world *rule.World, region string, prices *price.Catalog) {
 	if region == "" {
+		if !slices.ContainsFunc(world.Plan.Changes, func(c *plan.Change) bool { return strings.HasPrefix(c.Type, "aws_") }) {
+			return
+		}
 		s.Notes = append(s.Notes, "The plan does not say its region, so there is no estimate of cost; --region names it.")
 		return
 	}

@@ -3,10 +3,9 @@
 # BASE, and writes the comment to review/comment.md.
 #
 # Both are synthesized. With PLAN=yes every stack is planned, for which Terraform
-# needs credentials that may read; stacks that cannot be planned, such as those
-# that read the state of one that is not there yet, are named in the comment.
-# If none was planned, configuration is compared instead. Nothing is locked and
-# nothing is applied.
+# needs credentials that may read. Of stacks that cannot be planned, such as those
+# that read the state of one that is not there yet, configuration is compared
+# instead; the log says why. Nothing is locked and nothing is applied.
 set -eu
 
 base=$1
@@ -28,20 +27,15 @@ plan() {
 	terraform -chdir="$dir" show -json "$file.bin" > "$file.json"
 }
 
-unplanned=
 for dir in cdktf.out/stacks/*/; do
 	stack=$(basename "$dir")
-	if [ "${PLAN:-no}" != yes ] || ! plan "$stack"; then
-		unplanned="$unplanned $stack"
+	if [ "${PLAN:-no}" = yes ] && ! plan "$stack"; then
+		echo "$stack is not planned" >&2
 		rm -f "review/plans/$stack.json"
 	fi
 done
 rm -f review/plans/*.bin
 
 set -- review/plans/*.json
-if [ -e "$1" ]; then
-	tandem review --format markdown --output review/comment.md -- "$@"
-	[ -z "$unplanned" ] || printf '\nNot planned, the log says why:%s.\n' "$unplanned" >> review/comment.md
-else
-	tandem review --format markdown --output review/comment.md --synth review/base cdktf.out
-fi
+[ -e "$1" ] || set --
+tandem review --format markdown --output review/comment.md --synth -- review/base cdktf.out "$@"
