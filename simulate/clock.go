@@ -17,7 +17,9 @@ type clock struct {
 	healthCheck              time.Duration
 
 	lag, termination, replacement, retry, notice, flap int
+	unhealthy, lead                                    int
 	setupCPU                                           int // parts per million
+	terminatingMeasured                                bool
 }
 
 // interruptionNotice is how long before it takes a spot instance EC2 says so:
@@ -32,11 +34,13 @@ func newClock(m Model) clock {
 	c := clock{step: m.Step, seconds: m.Step.Seconds(), perMinute: int(time.Minute / m.Step),
 		bootMedian: m.BootMedian.Seconds(), bootSpread: m.BootSpread,
 		setupMedian: m.SetupMedian.Seconds(), setupSpread: m.SetupSpread,
-		healthCheck: m.HealthCheckTime, setupCPU: int(math.Round(m.SetupCPU * million / 100))}
+		healthCheck: m.HealthCheckTime, setupCPU: int(math.Round(m.SetupCPU * million / 100)),
+		terminatingMeasured: m.TerminatingMeasured}
 	c.phase = min(c.steps(m.AlarmPhase), c.perMinute-1)
 	c.lag, c.termination = c.steps(m.DeregistrationLag), c.steps(m.TerminationTime)
 	c.replacement, c.retry = c.steps(m.ReplacementDelay), max(1, c.steps(m.LaunchRetry))
 	c.notice, c.flap = c.steps(interruptionNotice), c.steps(m.FlapWindow)
+	c.unhealthy, c.lead = max(1, c.steps(m.ReplacementInterval)), c.steps(m.RebalanceLead)
 	return c
 }
 

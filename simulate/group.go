@@ -18,7 +18,7 @@ type group struct {
 	// policyWarmup is the warm-up of what is launched in step resizedAt, by a
 	// step policy.
 	policyWarmup, resizedAt int
-	replaced                int // unhealthy instances replaced in the minute replacedIn
+	replaced                int // unhealthy instances replaced in the interval replacedIn
 	replacedIn              int
 
 	types   []typeCount
@@ -45,6 +45,7 @@ type typeCount struct {
 	serving   int
 	measured  int // serving and in the metric
 	settingUp int // in the metric, before they serve
+	idle      int // in the metric, after they served
 }
 
 // timings are durations of the group in steps.
@@ -110,13 +111,13 @@ func (g *group) step(i, now int, sim *Simulator) {
 	}
 }
 
-// replaceUnhealthy takes as much of a cohort as may be replaced in this minute:
+// replaceUnhealthy takes as much of a cohort as may be replaced in this interval:
 // 10 % of the desired capacity, at least one
 // (https://docs.aws.amazon.com/autoscaling/ec2/userguide/health-checks-overview.html).
-// The rest waits for the next minute.
+// The rest waits for the next one.
 func (g *group) replaceUnhealthy(i, now int) {
-	if minute := now / g.clock.perMinute; minute != g.replacedIn {
-		g.replaced, g.replacedIn = 0, minute
+	if interval := now / g.clock.unhealthy; interval != g.replacedIn {
+		g.replaced, g.replacedIn = 0, interval
 	}
 	c := g.cohorts[i]
 	k := min(c.n, max(1, g.desired/10)-g.replaced)

@@ -58,6 +58,13 @@ func (g *group) count(c *cohort, sign int) {
 		if c.serving {
 			g.serve(c.pool, k)
 		}
+		if c.warm && g.clock.terminatingMeasured {
+			if c.serving {
+				g.types[t].measured += k
+			} else {
+				g.types[t].idle += k
+			}
+		}
 		return
 	}
 	if c.booked {

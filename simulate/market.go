@@ -15,10 +15,6 @@ type Market struct {
 	ReclaimShare float64
 	// Reclaims are taken as they are, besides those at the rate; by time.
 	Reclaims []Reclaim
-	// RebalanceLead is how long before the interruption notice EC2 recommends a
-	// rebalance; 0, as often in practice, gives both at once.
-	// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/rebalance-recommendations.html
-	RebalanceLead time.Duration
 	// Outages are periods in which nothing can be launched.
 	Outages []Outage
 	// Prices are changes of spot prices; by time. Where a price rises above a

@@ -9,13 +9,18 @@ type metric struct {
 	sum, n    int // of the interval so far, parts per million and samples
 	totals    []total
 	mask      int
-	extremes  bool // whether some alarm wants minimum or maximum
-	classes   []total
-	low, high []int // per minute; no data where low > high
+	extremes  bool    // whether some alarm wants minimum or maximum
+	classes   []total // each type's, those that set themselves up, those that are idle
+	low, high []int   // per minute; no data where low > high
 }
 
 // total is a sum of samples and their number.
 type total struct{ sum, n int }
+
+func (t *total) add(sum, n int) {
+	t.sum += sum
+	t.n += n
+}
 
 // reset prepares for windows that begin at most span minutes before now.
 func (m *metric) reset(interval, span int, extremes bool, types int) {
@@ -23,7 +28,7 @@ func (m *metric) reset(interval, span int, extremes bool, types int) {
 	m.interval, m.extremes, m.mask = interval, extremes, size-1
 	m.sum, m.n = 0, 0
 	m.totals = cleared(m.totals, size)
-	m.classes = cleared(m.classes, types+1)
+	m.classes = cleared(m.classes, types+2)
 	if extremes {
 		m.low, m.high = cleared(m.low, size), cleared(m.high, size)
 		for i := range m.low {

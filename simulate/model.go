@@ -35,6 +35,9 @@ type Model struct {
 	// HealthCheckTime is how long failing load balancer checks take to make an
 	// instance unhealthy once its grace period is over.
 	HealthCheckTime time.Duration
+	// ReplacementInterval is how often a tenth of the desired capacity, at least
+	// one instance, may be replaced for being unhealthy; above 0.
+	ReplacementInterval time.Duration
 
 	// DeregistrationLag is how long a deregistered target still gets requests.
 	DeregistrationLag time.Duration
@@ -46,10 +49,20 @@ type Model struct {
 	ReplacementDelay time.Duration
 	// LaunchRetry is how long a group waits after a launch that found no capacity.
 	LaunchRetry time.Duration
+	// RebalanceLead is how long before the interruption notice EC2 recommends a
+	// rebalance. With 0 both come at once.
+	RebalanceLead time.Duration
 
 	// ScaleInWaitsForWarmup makes simple policies that remove instances wait
 	// while any is warming up, as step policies do.
 	ScaleInWaitsForWarmup bool
+	// SimpleWaitsForCapacity makes simple policies wait while launches find no
+	// capacity, as they wait for other launches.
+	SimpleWaitsForCapacity bool
+	// TerminatingMeasured keeps terminating instances in their group's metric
+	// until they are gone: with their share of the load while they get
+	// requests, then with 0 %.
+	TerminatingMeasured bool
 
 	// CPUPerRequest is the work of one request, in core-seconds; above 0. Used
 	// for loads in requests.

@@ -87,7 +87,7 @@ func (p *policy) decideStep(g *group, amount int) (int, bool) {
 // decideSimple waits for scaling activities and replacements, then for its
 // cooldown. https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-scaling-cooldowns.html
 func (p *policy) decideSimple(g *group, now int, model *Model) (int, bool) {
-	unfinished := g.books != g.desired && !g.starved
+	unfinished := g.books != g.desired && (!g.starved || model.SimpleWaitsForCapacity)
 	if g.pending > 0 || g.terminating > 0 || g.ghosts > 0 || unfinished {
 		return 0, false
 	}

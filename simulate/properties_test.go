@@ -192,7 +192,7 @@ func sampled(l simulate.Load) []float64 {
 // at10 moves a market.
 func at10(m simulate.Market, by time.Duration) simulate.Market {
 	var out simulate.Market
-	out.RebalanceLead, out.ReclaimShare = m.RebalanceLead, m.ReclaimShare
+	out.ReclaimShare = m.ReclaimShare
 	for _, r := range m.Reclaims {
 		r.At += by
 		out.Reclaims = append(out.Reclaims, r)
@@ -222,7 +222,7 @@ func TestMoreReclaimsServeLess(t *testing.T) {
 			g.Types = []simulate.InstanceType{{Name: "t", VCPUs: 2, OnDemandPrice: 1, SpotPrice: 0.1}}
 		}
 		d.model(&s.Model)
-		s.Model.BootSpread, s.Model.SetupSpread = 0, 0
+		s.Model.BootSpread, s.Model.SetupSpread, s.Model.RebalanceLead = 0, 0, 0
 		s.Load = d.load(5*time.Hour, time.Minute)
 		apart := 3*time.Minute + s.Model.ReplacementDelay
 		more := s

@@ -11,7 +11,6 @@ type market struct {
 	spec  *Market
 	types []spotType
 	share float64
-	lead  int
 
 	reclaims, prices int // next of the spec's
 	next             int // first step with an event
@@ -34,8 +33,7 @@ type spotType struct {
 
 func (m *market) reset(sim *Simulator, s *Scenario) {
 	c := &sim.clock
-	*m = market{spec: &s.Market, types: m.types[:0],
-		share: s.Market.ReclaimShare, lead: c.steps(s.Market.RebalanceLead)}
+	*m = market{spec: &s.Market, types: m.types[:0], share: s.Market.ReclaimShare}
 	if m.share == 0 {
 		m.share = DefaultReclaimShare
 	}
@@ -62,7 +60,7 @@ func (m *market) find(name string) int {
 }
 
 // marked is when a reclaim of the spec is known: at the recommendation.
-func (m *market) marked(r *Reclaim, c *clock) int { return max(0, c.steps(r.At)-m.lead) }
+func (m *market) marked(r *Reclaim, c *clock) int { return max(0, c.steps(r.At)-c.lead) }
 
 // plan finds the next event.
 func (m *market) plan(c *clock) {
@@ -102,7 +100,7 @@ func (m *market) advance(now int, sim *Simulator) {
 	}
 	for i := range m.types {
 		for t := &m.types[i]; t.due < float64(now+1); t.due += t.gap * t.draws.exponential() {
-			sim.reclaim(i, m.share, t.draws.uniform(), now, now+m.lead)
+			sim.reclaim(i, m.share, t.draws.uniform(), now, now+c.lead)
 		}
 	}
 	m.plan(c)

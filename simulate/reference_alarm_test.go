@@ -200,7 +200,7 @@ func (r *reference) decide(g *refGroup, a *refAlarm, now int) (int, bool) {
 		}
 		ending := g.count(func(m *machine) bool { return m.leaving && !m.end })
 		lost := g.count(func(m *machine) bool { return m.taken && m.member })
-		busy := g.pending(now) > 0 || ending > 0 || lost > 0 || g.members() != g.desired && !g.starved
+		busy := g.pending(now) > 0 || ending > 0 || lost > 0 || g.members() != g.desired && (!g.starved || r.s.Model.SimpleWaitsForCapacity)
 		if busy || now < g.activityEnd+cooldown {
 			return 0, false
 		}

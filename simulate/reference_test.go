@@ -44,6 +44,7 @@ type machine struct {
 	marked                  bool // EC2 will take it
 	noticeAt, killAt        int
 	leaving                 bool // the group terminates it
+	wasWarm                 bool // when it began to leave
 	lastRequestAt, endAt    int
 	announcedIn, taken, end bool
 }
@@ -69,7 +70,7 @@ type refGroup struct {
 	retryAt     int
 	starved     bool
 	warmup      int
-	replaced    map[int]int // unhealthy instances replaced, by minute
+	replaced    map[int]int // unhealthy instances replaced, by interval
 	samples     [][]sample  // by minute
 	alarms      []*refAlarm
 
@@ -149,7 +150,7 @@ func (r *reference) typeNames() []string {
 }
 
 func (r *reference) collectReclaims() {
-	m, lead := r.s.Market, r.steps(r.s.Market.RebalanceLead)
+	m, lead := r.s.Market, r.steps(r.s.Model.RebalanceLead)
 	for _, x := range m.Reclaims {
 		for _, name := range r.typeNames() {
 			if x.Type == "" || x.Type == name {
@@ -359,9 +360,9 @@ func (r *reference) lifeOf(g *refGroup, now int) {
 }
 
 func (r *reference) replaceUnhealthy(g *refGroup, m *machine, now int) {
-	minute := now / int(time.Minute/r.step)
-	if g.replaced[minute] < max(1, g.desired/10) && now >= m.failAt {
-		g.replaced[minute]++
+	interval := now / max(1, r.steps(r.s.Model.ReplacementInterval))
+	if g.replaced[interval] < max(1, g.desired/10) && now >= m.failAt {
+		g.replaced[interval]++
 		r.terminate(g, m, now)
 	}
 }
@@ -382,7 +383,7 @@ func (r *reference) terminate(g *refGroup, m *machine, now int) {
 	if now >= m.inAt {
 		end += r.steps(g.spec.DeregistrationDelay)
 	}
-	m.leaving, m.member, m.marked = true, false, false
+	m.leaving, m.member, m.marked, m.wasWarm = true, false, false, m.warm(now)
 	m.endAt, m.lastRequestAt = end, min(end, now+r.steps(r.s.Model.DeregistrationLag))
 	if !m.ready(now) {
 		m.lastRequestAt = now

@@ -168,6 +168,21 @@ func (r *reference) cpuOf(m *machine) int {
 	return min(1_000_000, int(r.share/m.kind.VCPUs*1_000_000+0.5))
 }
 
+// sampleOf is what an instance adds to its group's metric, if anything.
+func (r *reference) sampleOf(m *machine, now int) (sample, bool) {
+	switch {
+	case m.leaving && r.s.Model.TerminatingMeasured && m.wasWarm && m.serves(now):
+		return sample{m.rank, r.cpuOf(m)}, true
+	case m.leaving && r.s.Model.TerminatingMeasured && m.wasWarm:
+		return sample{-2, 0}, true
+	case !m.in(now) || !m.warm(now):
+		return sample{}, false
+	case m.ready(now):
+		return sample{m.rank, r.cpuOf(m)}, true
+	}
+	return sample{-1, int(r.s.Model.SetupCPU*10_000 + 0.5)}, true
+}
+
 // observe publishes a group's CPU and writes its series.
 func (r *reference) observe(g *refGroup, now int, out *simulate.GroupSeries) {
 	minute := now / int(time.Minute/r.step)
@@ -193,12 +208,8 @@ func (r *reference) observe(g *refGroup, now int, out *simulate.GroupSeries) {
 				spot++
 			}
 		}
-		if m.in(now) && m.warm(now) {
-			if m.ready(now) {
-				g.samples[minute] = append(g.samples[minute], sample{m.rank, r.cpuOf(m)})
-			} else {
-				g.samples[minute] = append(g.samples[minute], sample{-1, int(r.s.Model.SetupCPU*10_000 + 0.5)})
-			}
+		if s, published := r.sampleOf(m, now); published {
+			g.samples[minute] = append(g.samples[minute], s)
 		}
 	}
 	if g.waiting && serving >= g.waitFor {

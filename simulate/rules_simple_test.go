@@ -74,6 +74,19 @@ func TestLargestWins(t *testing.T) {
 	expect(t, s, "end")
 }
 
+// TestSimpleWaitsForCapacity: a launch that found no capacity holds simple
+// policies up only by choice.
+func TestSimpleWaitsForCapacity(t *testing.T) {
+	in := simple(simulate.ChangeInCapacity, -1, low(50))
+	s := lab(10, percent(10, 90, 10), step(simulate.ChangeInCapacity, 80, open(2)), in)
+	s.Cluster.Groups[0].OnDemandPercent = 0
+	s.Market.Outages = []simulate.Outage{{From: 0, Until: 5 * time.Minute}}
+	s.Model.LaunchRetry = 10 * time.Minute
+	expect(t, s, "1 g policy 10->12", "1 g no-capacity 12->12", "2 g policy 12->11", "3 g policy 11->10")
+	s.Model.SimpleWaitsForCapacity = true // launched at 11
+	expect(t, s, "1 g policy 10->12", "1 g no-capacity 12->12", "12 g policy 12->11")
+}
+
 // TestReplacementBlocksSimple: a replacement is an activity, and its end starts
 // the cooldown:
 // https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-scaling-cooldowns.html

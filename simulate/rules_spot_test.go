@@ -47,7 +47,7 @@ func TestReclaim(t *testing.T) {
 func TestRebalance(t *testing.T) {
 	s := spot()
 	s.Cluster.Groups[0].CapacityRebalance = true
-	s.Market.RebalanceLead = 10 * time.Minute
+	s.Model.RebalanceLead = 10 * time.Minute
 	s.Market.Reclaims[0].At = 11 * time.Minute
 	s.Model.BootMedian = 3 * time.Minute
 	r := run(t, s)
@@ -65,7 +65,7 @@ func TestRebalance(t *testing.T) {
 		t.Errorf("pending %v, want 1 from minute 1, 2 from minute 11", got[:14])
 	}
 	expectInService(t, r, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 8, 10)
-	s.Market.RebalanceLead = 0
+	s.Model.RebalanceLead = 0
 	s.Cluster.Groups[0].Max = 100
 	expectInService(t, run(t, s), 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 7, 10)
 }
@@ -175,7 +175,7 @@ func TestNothingToDrain(t *testing.T) {
 	s := lab(1, percent(1, 50))
 	s.Cluster.Groups[0].OnDemandPercent = 0
 	s.Cluster.Groups[0].CapacityRebalance = true
-	s.Market.RebalanceLead = time.Hour
+	s.Model.RebalanceLead = time.Hour
 	s.Market.Reclaims = []simulate.Reclaim{{At: 61 * time.Minute, Share: 1}, {At: 65 * time.Minute, Share: 1}}
 	s.Model.BootMedian, s.Model.BootSpread = 10*time.Minute, 1
 	for slow, fast := 0., 1e9; slow < 20*60 || fast > 5*60; s.Seed++ { // the second replacement comes first

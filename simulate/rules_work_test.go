@@ -93,6 +93,22 @@ func TestWarmingIsNotMeasured(t *testing.T) {
 	}
 }
 
+// TestTerminatingMeasured: what terminates is in the metric only by choice. Then
+// five of ten that have gone from the load balancer halve it, until they end.
+func TestTerminatingMeasured(t *testing.T) {
+	s := lab(10, percent(10, 40), simple(simulate.ExactCapacity, 5, low(50)))
+	s.Model.DeregistrationLag, s.Model.TerminationTime = time.Minute, 4*time.Minute
+	for measured, want := range map[bool][]uint8{false: {2, 1, 1, 0, 0, 0, 0}, true: {2, 1, 1, 1, 1, 1, 0}} {
+		s.Model.TerminatingMeasured = measured
+		for _, statistic := range []simulate.Statistic{simulate.Average, simulate.Minimum} {
+			s.Cluster.Groups[0].Policies[0].Alarms[0].Statistic = statistic
+			if got := run(t, s).Series.Groups[0].Alarms[0].State[:7]; !cmp.Equal(got, want) {
+				t.Errorf("measured %t: %s alarm %v, want %v", measured, statistic, got, want)
+			}
+		}
+	}
+}
+
 // TestGracePeriod: an instance that is not ready when its grace period ends is
 // replaced, a tenth of the group at a time; without load balancer checks never:
 // https://docs.aws.amazon.com/autoscaling/ec2/userguide/health-check-grace-period.html
@@ -108,6 +124,11 @@ func TestGracePeriod(t *testing.T) {
 	if got := r.Series.Groups[0].InService; got[10] != 10 || got[11] != 40-20 {
 		t.Errorf("in service %v, want 20 from minute 11", got[:14])
 	}
+	s.Model.ReplacementInterval = 2 * time.Minute // at 6, 8 and 10
+	if got := run(t, s).Series.Groups[0].InService; got[11] != 40-12 {
+		t.Errorf("in service %v, want 28 from minute 11", got[:14])
+	}
+	s.Model.ReplacementInterval = time.Minute
 	s.Model.HealthCheckTime = 3 * time.Minute
 	if got := run(t, s).Series.Groups[0].InService; got[11] != 40-8 {
 		t.Errorf("in service %v, want 32 from minute 11", got[:14])

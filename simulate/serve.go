@@ -102,13 +102,11 @@ func (sim *Simulator) publish() {
 			t := &g.types[k]
 			sum := t.measured * sim.sizes[t.size].cpu
 			g.metric.sum += sum + t.settingUp*sim.clock.setupCPU
-			g.metric.n += t.measured + t.settingUp
+			g.metric.n += t.measured + t.settingUp + t.idle
 			if g.metric.extremes {
-				g.metric.classes[k].sum += sum
-				g.metric.classes[k].n += t.measured
-				last := &g.metric.classes[len(g.types)]
-				last.sum += t.settingUp * sim.clock.setupCPU
-				last.n += t.settingUp
+				g.metric.classes[k].add(sum, t.measured)
+				g.metric.classes[len(g.types)].add(t.settingUp*sim.clock.setupCPU, t.settingUp)
+				g.metric.classes[len(g.types)+1].add(0, t.idle)
 			}
 		}
 	}

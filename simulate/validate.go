@@ -84,9 +84,12 @@ func (m Model) validate(f *faults) {
 		"setup_median": m.SetupMedian, "health_check_time": m.HealthCheckTime,
 		"deregistration_lag": m.DeregistrationLag, "termination_time": m.TerminationTime,
 		"replacement_delay": m.ReplacementDelay, "launch_retry": m.LaunchRetry, "queue": m.Queue,
+		"rebalance_lead": m.RebalanceLead,
 	} {
 		f.duration(d, 24*time.Hour, "model."+path)
 	}
+	f.require(m.ReplacementInterval > 0 && m.ReplacementInterval <= 24*time.Hour, "model.replacement_interval",
+		m.ReplacementInterval, "above 0s, at most 24h0m0s")
 	f.duration(m.AlarmPhase, 59*time.Second, "model.alarm_phase")
 	f.duration(m.FlapWindow, 365*24*time.Hour, "model.flap_window")
 	f.require(m.ExtraPeriods >= 0 && m.ExtraPeriods <= 100, "model.extra_periods", m.ExtraPeriods, "0..100")
@@ -180,7 +183,6 @@ func (m Market) validate(f *faults, c Cluster) {
 	if m.ReclaimShare != 0 {
 		f.number(m.ReclaimShare, 0.01, 1, "market.reclaim_share")
 	}
-	f.duration(m.RebalanceLead, time.Hour, "market.rebalance_lead")
 	f.require(byTime(m.Reclaims, func(r Reclaim) time.Duration { return r.At }), "market.reclaims", "out of order", "the order of time")
 	f.require(byTime(m.Prices, func(p PriceChange) time.Duration { return p.At }), "market.prices", "out of order", "the order of time")
 	for i, r := range m.Reclaims {
