@@ -229,7 +229,9 @@ func (o *scenarioFlags) model(loadText string) (simulate.Model, error) {
 		if err != nil || math.IsNaN(value) || math.IsInf(value, 0) {
 			return m, check.InputErrorf("--set %s is %q, want a number%s", name, o.set[name], unitOf(p))
 		}
-		p.Set(&m, value)
+		if p.Set(&m, value); math.Abs(p.Get(m)-value) > 1e-6 {
+			return m, check.InputErrorf("--set %s is %s, want %s", name, o.set[name], wholeOf(p))
+		}
 	}
 	if o.objective != 0 {
 		m.ObjectiveCPU = o.objective
@@ -240,6 +242,14 @@ func (o *scenarioFlags) model(loadText string) (simulate.Model, error) {
 // flagName is a parameter's name as --set takes it.
 func flagName(p simulate.Parameter) string {
 	return strings.ToLower(strings.ReplaceAll(p.Name, " ", "-"))
+}
+
+// wholeOf is what a parameter takes that does not take every number.
+func wholeOf(p simulate.Parameter) string {
+	if slices.Equal(p.Sweep, []float64{0, 1}) {
+		return "0 or 1"
+	}
+	return "a whole number" + unitOf(p)
 }
 
 func unitOf(p simulate.Parameter) string {

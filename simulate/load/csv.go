@@ -112,7 +112,7 @@ func (c *csvReader) record(line int, fields []string) error {
 	value, err := strconv.ParseFloat(text, 64)
 	switch {
 	case err != nil && !errors.Is(err, strconv.ErrRange):
-		return c.fault(line, "value is %q, want a number", text)
+		return c.fault(line, "value is %.40q, want a number", text)
 	case math.IsNaN(value), value < 0, value > maxValue:
 		return c.fault(line, "value is %s, want 0..1e12", text)
 	}
@@ -143,7 +143,7 @@ func (c *csvReader) first(line int, at, text string) (done bool, err error) {
 	unit, known := headers[strings.ToLower(text)]
 	if !known {
 		names := []string{"requests", "cores", "value"}
-		return false, c.fault(line, "column is %q, want one of %s", text, strings.Join(names, ", "))
+		return false, c.fault(line, "column is %.40q, want one of %s", text, strings.Join(names, ", "))
 	}
 	if unit != "" && c.cfg.Unit != "" && unit != c.cfg.Unit {
 		return false, c.fault(line, "column is %q, want %s, as the unit was said to be", text, c.cfg.Unit)

@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"io"
 	"math"
+	"strconv"
 	"time"
 
 	"gonum.org/v1/plot"
@@ -31,12 +32,14 @@ const (
 	chartWidth, panelHeight = 24 * vg.Centimeter, 6 * vg.Centimeter
 	margin                  = 5 * vg.Millimeter
 	chartPoints             = 1500
+	// headroom leaves the legend a place above the lines.
+	headroom = 1.35
 )
 
 // WriteChart draws demand, instances and CPU of every run, one below the
 // other. Runs without series are an error.
 func (r Report) WriteChart(w io.Writer, format Format) error {
-	var panels []*plot.Plot
+	var panels [][]*plot.Plot
 	for _, run := range r.runs {
 		if run.Result.Series == nil {
 			return fmt.Errorf("%s: nothing was recorded to draw", run.Name)
@@ -47,17 +50,17 @@ func (r Report) WriteChart(w io.Writer, format Format) error {
 			if err != nil {
 				return err
 			}
-			panels = append(panels, p)
+			panels = append(panels, []*plot.Plot{p})
 		}
 	}
 	canvas, err := newCanvas(format, chartWidth, panelHeight*vg.Length(len(panels)))
 	if err != nil {
 		return err
 	}
-	whole := draw.Crop(draw.New(canvas), margin, -margin, 0, 0)
+	whole := draw.Crop(draw.New(canvas), margin, -margin, margin, -margin)
 	tiles := draw.Tiles{Rows: len(panels), Cols: 1, PadY: vg.Millimeter * 3}
-	for row, p := range panels {
-		p.Draw(tiles.At(whole, 0, row))
+	for row, places := range plot.Align(panels, tiles, whole) {
+		panels[row][0].Draw(places[0])
 	}
 	_, err = canvas.WriteTo(w)
 	return err
@@ -89,8 +92,10 @@ var (
 
 func workPanel(run Run, s simulate.Series) (*plot.Plot, error) {
 	p := newPanel(run, s, run.Name+": demand and capacity, cores")
-	return p, addLines(p, s,
+	err := addLines(p, s,
 		line{"demand", s.Demand, blue, nil}, line{"in service", s.Capacity, green, nil}, line{"not served", s.Unserved, red, nil})
+	p.Y.Max *= headroom
+	return p, err
 }
 
 func instancePanel(run Run, s simulate.Series) (*plot.Plot, error) {
@@ -101,12 +106,14 @@ func instancePanel(run Run, s simulate.Series) (*plot.Plot, error) {
 			return nil, err
 		}
 	}
+	p.Y.Max *= headroom
 	return p, nil
 }
 
 func cpuPanel(run Run, s simulate.Series) (*plot.Plot, error) {
 	p := newPanel(run, s, run.Name+": CPU, percent; dashed: alarm thresholds")
-	p.Y.Max = 100
+	p.Y.Max = 100 * headroom
+	p.Y.Tick.Marker = plot.ConstantTicks{{Value: 0, Label: "0"}, {Value: 25}, {Value: 50, Label: "50"}, {Value: 75}, {Value: 100, Label: "100"}}
 	for n, g := range s.Groups {
 		colour := byGroup[n%len(byGroup)]
 		if err := addLines(p, s, line{g.Name, g.CPU, colour, nil}); err != nil {
@@ -127,6 +134,7 @@ func newPanel(run Run, s simulate.Series, title string) *plot.Plot {
 	p.Title.Text = title
 	p.Title.TextStyle.Font.Size = vg.Points(11)
 	p.X.Tick.Marker = wholeHours{}
+	p.Y.Tick.Marker = plainTicks{}
 	p.Legend.Top, p.Legend.Left = true, true
 	p.Legend.TextStyle.Font.Size = vg.Points(9)
 	p.BackgroundColor = color.White
@@ -158,6 +166,20 @@ func (wholeHours) Ticks(from, until float64) []plot.Tick {
 	return ticks
 }
 
+// plainTicks are gonum's, without decimals that say nothing.
+type plainTicks struct{ plot.DefaultTicks }
+
+// Ticks returns the marks of an axis.
+func (t plainTicks) Ticks(from, until float64) []plot.Tick {
+	ticks := t.DefaultTicks.Ticks(from, until)
+	for n := range ticks {
+		if ticks[n].Label != "" {
+			ticks[n].Label = strconv.FormatFloat(ticks[n].Value, 'g', 4, 64)
+		}
+	}
+	return ticks
+}
+
 // line is what is drawn of one value. Without a name it has no legend.
 type line struct {
 	name   string
@@ -168,27 +190,37 @@ type line struct {
 
 func addLines(p *plot.Plot, s simulate.Series, lines ...line) error {
 	for _, l := range lines {
-		var points plotter.XYs
-		for n, v := range l.values {
-			if !math.IsNaN(v) {
-				points = append(points, plotter.XY{X: p.X.Min + float64(n)*s.Step.Seconds(), Y: v})
+		for n, points := range l.pieces(p.X.Min, s.Step.Seconds()) {
+			drawn, err := plotter.NewLine(points)
+			if err != nil {
+				return fmt.Errorf("%s: %w", l.name, err)
 			}
-		}
-		if len(points) == 0 {
-			continue
-		}
-		drawn, err := plotter.NewLine(points)
-		if err != nil {
-			return fmt.Errorf("%s: %w", l.name, err)
-		}
-		drawn.Color, drawn.Dashes, drawn.Width = l.colour, l.dashes, thinLine
-		p.Add(drawn)
-		if l.name != "" {
-			p.Legend.Add(l.name, drawn)
+			drawn.Color, drawn.Dashes, drawn.Width = l.colour, l.dashes, thinLine
+			p.Add(drawn)
+			if n == 0 && l.name != "" {
+				p.Legend.Add(l.name, drawn)
+			}
 		}
 	}
 	p.Y.Min = 0
 	return nil
+}
+
+// pieces are the points of a line between its gaps, which are NaN.
+func (l line) pieces(start, step float64) []plotter.XYs {
+	var pieces []plotter.XYs
+	inGap := true
+	for n, v := range l.values {
+		gap := math.IsNaN(v)
+		if inGap && !gap {
+			pieces = append(pieces, nil)
+		}
+		if inGap = gap; !gap {
+			last := &pieces[len(pieces)-1]
+			*last = append(*last, plotter.XY{X: start + float64(n)*step, Y: v})
+		}
+	}
+	return pieces
 }
 
 func floats(values []int32) []float64 {

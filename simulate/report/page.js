@@ -90,10 +90,14 @@ function drawCPU(parent, times, s, objective) {
 }
 
 // drawAlarms draws a row for each alarm, filled while it is in ALARM, and a
-// mark on it wherever one of its policy's activities began.
+// mark on it wherever one of its policy's activities began. What no policy did,
+// such as reclaims, has a row of its own.
 function drawAlarms(parent, times, s, run) {
   const rows = s.groups.flatMap(g => g.alarms.map(a => ({ group: g.name, ...a })));
+  for (const cause of new Set(run.activities.map(a => a.cause))) if (cause !== "policy") rows.push({ cause, state: [] });
   if (!rows.length) return;
+  const belongs = (a, row) => row.cause ? a.cause === row.cause :
+    a.group === row.group && a.policy === row.policy && (!a.alarm || a.alarm === row.name);
   const fills = { 1: "#cf222e", 2: "#d0d7de" };
   const start = Date.parse(run.start) / 1e3;
   const paint = u => {
@@ -117,13 +121,12 @@ function drawAlarms(parent, times, s, run) {
       }
       ctx.fillStyle = "#000";
       for (const a of run.activities) {
-        if (a.group !== row.group || a.policy !== row.policy || (a.alarm && a.alarm !== row.name)) continue;
-        ctx.fillRect(u.valToPos(start + a.seconds, "x", true) - 1, top + 2, 2, height - 4);
+        if (belongs(a, row)) ctx.fillRect(u.valToPos(start + a.seconds, "x", true) - 1, top + 2, 2, height - 4);
       }
     });
     ctx.restore();
   };
-  const chart = draw(parent, "alarms: red in ALARM, grey without data, black an activity", 60 + rows.length * 26, "",
+  const chart = draw(parent, "alarms and activities: red in ALARM, grey without data, black an activity", 60 + rows.length * 26, "",
     [{ label: "alarm", show: false }], [times, times.map(() => 0)], () => [0, rows.length], { draw: [paint] });
   chart.root.querySelector(".u-legend").hidden = true;
   chart.axes[1].splits = () => rows.map((_, n) => n + 0.5);
@@ -134,6 +137,7 @@ function drawAlarms(parent, times, s, run) {
 
 // short names an alarm by what tells alarms apart: group and threshold.
 function short(alarm, shared) {
+  if (alarm.cause) return alarm.cause;
   const sign = { GreaterThanOrEqualToThreshold: "≥", GreaterThanThreshold: ">", LessThanThreshold: "<", LessThanOrEqualToThreshold: "≤" };
   const group = alarm.group.slice(shared);
   return (group.length > 10 ? group.slice(0, 9) + "…" : group) + " " + (sign[alarm.comparison] || "") + " " + alarm.threshold + " %";

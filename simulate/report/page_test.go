@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,13 @@ func checkDrawing(ctx context.Context, t *testing.T) {
 	}
 	if len(shares) != 8 {
 		t.Errorf("%d charts, want four a run", len(shares))
+	}
+	var rows []string
+	if err := chromedp.Run(ctx, chromedp.Evaluate("charts[3].axes[1].values()", &rows)); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"reclaim", "spot ≥ 50 %"}; !slices.Equal(rows, want) { // from below
+		t.Errorf("rows of alarms and activities are %q, want %q", rows, want)
 	}
 	for n, share := range shares {
 		if share < 0.01 {

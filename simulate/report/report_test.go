@@ -58,7 +58,10 @@ func aDay(name string, unserved float64) report.Run {
 				{Name: "prod-obelix-on-demand", OnDemandHours: 24, Cost: 3, MinInService: 1, MaxInService: 1, MeanInService: 1},
 				{Name: "prod-obelix-spot", SpotHours: 216, Cost: 6, MinInService: 2, MaxInService: 15, MeanInService: 9, ScaleOuts: 12, ScaleIns: 11},
 			},
-			Activities: []simulate.Activity{{At: 5 * time.Hour, Group: "prod-obelix-spot", Cause: simulate.ByPolicy, Policy: "out", Alarm: "high", From: 3, To: 4}},
+			Activities: []simulate.Activity{
+				{At: 5 * time.Hour, Group: "prod-obelix-spot", Cause: simulate.ByPolicy, Policy: "out", Alarm: "high", From: 3, To: 4},
+				{At: 6 * time.Hour, Group: "prod-obelix-spot", Cause: simulate.ByReclaim, From: 4, To: 4},
+			},
 			Series:     series,
 		},
 		Warnings: []string{"aws_autoscaling_policy.<b>other</b> was left out"},
@@ -201,6 +204,22 @@ func TestChart(t *testing.T) {
 	}
 	if err := report.New(aDay("prod", 0)).WriteChart(&bytes.Buffer{}, "gif"); err == nil {
 		t.Error("a gif was drawn")
+	}
+	// A gap stays one: what has no value is not joined over.
+	var whole, gapped bytes.Buffer
+	day := aDay("prod", 0)
+	day.Result.Series.Groups[0].CPU[0] = day.Result.Series.Groups[0].CPU[1]
+	if err := report.New(day).WriteChart(&whole, report.SVG); err != nil {
+		t.Fatal(err)
+	}
+	for minute := 700; minute < 800; minute++ {
+		day.Result.Series.Groups[0].CPU[minute] = math.NaN()
+	}
+	if err := report.New(day).WriteChart(&gapped, report.SVG); err != nil {
+		t.Fatal(err)
+	}
+	if more := strings.Count(gapped.String(), "<path") - strings.Count(whole.String(), "<path"); more != 1 {
+		t.Errorf("a gap makes %d lines more, want 1", more)
 	}
 	bare := aDay("prod", 0)
 	bare.Result.Series = nil
