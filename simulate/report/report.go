@@ -89,15 +89,15 @@ type documentJSON struct {
 
 type runJSON struct {
 	Name       string         `json:"name"`
-	Load       string         `json:"load"`
-	Start      time.Time      `json:"start"`
-	Seconds    float64        `json:"seconds"`
-	Objective  float64        `json:"objective_cpu"`
-	Verdict    Verdict        `json:"verdict"`
+	Load       string         `json:"load" jsonschema_description:"what the demand was, in words"`
+	Start      time.Time      `json:"start" jsonschema_description:"time of the first step"`
+	Seconds    float64        `json:"seconds" jsonschema_description:"how long was simulated"`
+	Objective  float64        `json:"objective_cpu" jsonschema_description:"CPU to stay below, percent"`
+	Verdict    Verdict        `json:"verdict" jsonschema_description:"the answer at one look"`
 	Summary    figures        `json:"summary"`
 	Groups     []groupJSON    `json:"groups"`
 	Activities []activityJSON `json:"activities"`
-	Warnings   []string       `json:"warnings"`
+	Warnings   []string       `json:"warnings" jsonschema_description:"what the reader of the input had to say"`
 	Series     *seriesJSON    `json:"series,omitempty"`
 }
 
@@ -109,12 +109,12 @@ type groupJSON struct {
 	SpotHours     float64 `json:"spot_hours"`
 	Cost          float64 `json:"cost_usd"`
 	MinInService  int     `json:"min_in_service"`
-	MeanInService float64 `json:"mean_in_service"`
+	MeanInService float64 `json:"mean_in_service" jsonschema_description:"instances"`
 	MaxInService  int     `json:"max_in_service"`
 	ScaleOuts     int     `json:"scale_outs"`
 	ScaleIns      int     `json:"scale_ins"`
 	Reclaims      int     `json:"reclaims"`
-	AtMaxMinutes  float64 `json:"at_max_minutes"`
+	AtMaxMinutes  float64 `json:"at_max_minutes" jsonschema_description:"how long it stood at its maximum"`
 }
 
 type activityJSON struct {
@@ -129,7 +129,7 @@ type activityJSON struct {
 }
 
 type seriesJSON struct {
-	StepSeconds float64           `json:"step_seconds"`
+	StepSeconds float64           `json:"step_seconds" jsonschema_description:"what one value of each list covers"`
 	Demand      numbers           `json:"demand_cores"`
 	Capacity    numbers           `json:"capacity_cores"`
 	Unserved    numbers           `json:"unserved_cores"`
@@ -142,8 +142,8 @@ type groupSeriesJSON struct {
 	InService []int32           `json:"in_service"`
 	Pending   []int32           `json:"pending"`
 	Spot      []int32           `json:"spot"`
-	CPU       numbers           `json:"cpu_percent"`
-	SpotPrice numbers           `json:"spot_price_usd"`
+	CPU       numbers           `json:"cpu_percent" jsonschema_description:"average of the group, at most 100; null without instances"`
+	SpotPrice numbers           `json:"spot_price_usd" jsonschema_description:"that of the preferred type, an hour"`
 	Alarms    []alarmSeriesJSON `json:"alarms"`
 }
 
@@ -153,7 +153,7 @@ type alarmSeriesJSON struct {
 	Comparison simulate.Comparison `json:"comparison"`
 	Threshold  float64             `json:"threshold"`
 	// State is a step's: 0 OK, 1 ALARM, 2 INSUFFICIENT_DATA.
-	State []int `json:"state"`
+	State []int `json:"state" jsonschema_description:"0 OK, 1 ALARM, 2 INSUFFICIENT_DATA"`
 }
 
 func (r Run) document(withSeries bool) runJSON {

@@ -62,7 +62,7 @@ func aDay(name string, unserved float64) report.Run {
 				{At: 5 * time.Hour, Group: "prod-obelix-spot", Cause: simulate.ByPolicy, Policy: "out", Alarm: "high", From: 3, To: 4},
 				{At: 6 * time.Hour, Group: "prod-obelix-spot", Cause: simulate.ByReclaim, From: 4, To: 4},
 			},
-			Series:     series,
+			Series: series,
 		},
 		Warnings: []string{"aws_autoscaling_policy.<b>other</b> was left out"},
 	}
