@@ -65,7 +65,7 @@ func TestSavingOfSeedDay(t *testing.T) {
 		var cells []string
 		for _, m := range report.Metrics() {
 			switch m.Name {
-			case "over_slo_minutes", "cost_usd", "saving_percent":
+			case "over_slo_minutes", "cost_usd", "saving_percent", "constant_saving_percent":
 				cells = append(cells, m.Format(figures[m.Name]))
 			case "peak_fleet_instances":
 				cells = append(cells, fmt.Sprintf("%.0f × %.2f USD", figures[m.Name], figures["peak_fleet_cost_usd"]/figures[m.Name]))
