@@ -225,10 +225,11 @@ func (a *app) printCheck(r *tune.Result) {
 		return
 	}
 	fmt.Fprintln(a.stdout, "\ncheck of the tuned policy:")
-	printFitted(a.stdout, a.width(), []string{"with", "keeps", "usd", "minutes above", "unserved"}, [][]any{
-		spreadRow("other seeds", c.Kept, c.Seeds, c.Luck),
-		spreadRow("other models", c.TrialsKept, c.Trials, c.Models),
-	})
+	rows := [][]any{spreadRow("other models", c.TrialsKept, c.Trials, c.Models)}
+	if c.Seeds > 0 {
+		rows = append([][]any{spreadRow("other seeds", c.Kept, c.Seeds, c.Luck)}, rows...)
+	}
+	printFitted(a.stdout, a.width(), []string{"with", "keeps", "usd", "minutes above", "unserved"}, rows)
 	var breaking []string
 	for _, b := range c.Breaking {
 		breaking = append(breaking, strings.TrimSpace(fmt.Sprintf("%s %g %s", b.Parameter, b.Value, b.Unit)))

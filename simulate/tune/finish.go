@@ -110,17 +110,7 @@ const tolerance = 0.005
 // where that breaks no condition and costs next to nothing, so that what is
 // proposed is what matters.
 func (s *search) simplify(ctx context.Context, chosen *Candidate, steady bool) (*Candidate, error) {
-	var singles [][]float64
-	var which []int
-	for i, p := range s.space.parameters {
-		if _, isStep := policyOfStep(p.Path); isStep && !strings.HasSuffix(p.Path, firstStep) {
-			continue // goes back with the first
-		}
-		if values, ok := s.restored(chosen.values, i); ok {
-			singles, which = append(singles, values), append(which, i)
-		}
-	}
-	tried, err := s.try(ctx, singles, false)
+	singles, err := s.singles(ctx, chosen)
 	if err != nil {
 		return nil, err
 	}
@@ -128,21 +118,15 @@ func (s *search) simplify(ctx context.Context, chosen *Candidate, steady bool) (
 	if present := s.all[0]; present.Kept() {
 		limit = min(limit, present.Cost)
 	}
-	ranked := make([]int, len(which))
-	for n := range ranked {
-		ranked[n] = n
-	}
-	slices.SortStableFunc(ranked, func(a, b int) int { return order(tried[a], tried[b]) })
-	for _, n := range ranked {
-		i := which[n]
-		if !tried[n].Kept() || tried[n].Cost > limit {
+	for _, one := range singles {
+		if !one.Kept() || one.Cost > limit {
 			break
 		}
-		values, ok := s.restored(chosen.values, i)
+		values, ok := s.restored(chosen.values, one.parameter)
 		if !ok {
 			continue
 		}
-		simpler := tried[n]
+		simpler := one.Candidate
 		if !slices.Equal(values, simpler.values) { // others have been put back before
 			again, err := s.try(ctx, [][]float64{values}, false)
 			if err != nil {
@@ -159,6 +143,35 @@ func (s *search) simplify(ctx context.Context, chosen *Candidate, steady bool) (
 		}
 	}
 	return chosen, nil
+}
+
+// single is a candidate in which one parameter is the present one again.
+type single struct {
+	*Candidate
+	parameter int
+}
+
+// singles puts back each change of a candidate by itself, the most useless first.
+func (s *search) singles(ctx context.Context, chosen *Candidate) ([]single, error) {
+	var values [][]float64
+	var singles []single
+	for i, p := range s.space.parameters {
+		if _, isStep := policyOfStep(p.Path); isStep && !strings.HasSuffix(p.Path, firstStep) {
+			continue // goes back with the first
+		}
+		if restored, ok := s.restored(chosen.values, i); ok {
+			values, singles = append(values, restored), append(singles, single{parameter: i})
+		}
+	}
+	tried, err := s.try(ctx, values, false)
+	if err != nil {
+		return nil, err
+	}
+	for n := range singles {
+		singles[n].Candidate = tried[n]
+	}
+	slices.SortStableFunc(singles, func(a, b single) int { return order(a.Candidate, b.Candidate) })
+	return singles, nil
 }
 
 // restored puts one value back to the present, all steps of a policy at once;

@@ -122,13 +122,13 @@ func (s *search) try(ctx context.Context, batch [][]float64, counts bool) ([]*Ca
 // draw collects a batch of values that have not been simulated yet.
 func (s *search) draw(n int, from func(i int) []float64) [][]float64 {
 	var drawn [][]float64
-	new := map[string]bool{}
+	taken := map[string]bool{}
 	for i := range n {
 		for range redraws {
 			values := from(i)
 			key := s.space.key(values)
-			if !s.seen[key] && !new[key] {
-				new[key] = true
+			if !s.seen[key] && !taken[key] {
+				taken[key] = true
 				drawn = append(drawn, values)
 				break
 			}
