@@ -213,7 +213,7 @@ func (s *Stack) addFindings(world *rule.World, cfg Config) {
 func uncovered(p *plan.Plan) (list []TypeCount) {
 	count := map[string]int{}
 	for _, c := range p.Changes {
-		if !rule.Covers(c.Type) {
+		if !rule.Covers(c.Type) && gone[c.Type] == "" && effectsOf[c.Type] == nil {
 			count[c.Type]++
 		}
 	}

@@ -56,7 +56,8 @@ type Stack struct {
 	Behaviour *behaviour.Behaviour `json:"behaviour,omitempty"`
 	// Outputs are the names of those that change.
 	Outputs []string `json:"outputs"`
-	// Uncovered are the types that no rule knows, and how many resources of each.
+	// Uncovered are the types that no rule and no consequence knows, and how many
+	// resources of each.
 	Uncovered []TypeCount `json:"uncovered"`
 	// Notes are limits of the review, a sentence each.
 	Notes []string `json:"notes"`

@@ -105,7 +105,7 @@ func quiet(s review.Stack) (lines []string) {
 	return lines
 }
 
-// uncovered says which types no rule knows.
+// uncovered says of which types nothing is known.
 func uncovered(s review.Stack) string {
 	const shown = 8
 	total, names := 0, []string{}
@@ -118,7 +118,7 @@ func uncovered(s review.Stack) string {
 	if total == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("%s of types without rules: %s", count(total, "resource"), strings.Join(names, ", "))
+	text := fmt.Sprintf("%s of types that tandem knows nothing of: %s", count(total, "resource"), strings.Join(names, ", "))
 	if more := len(s.Uncovered) - shown; more > 0 {
 		text += fmt.Sprintf(" and %s", count(more, "other type"))
 	}

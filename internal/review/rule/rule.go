@@ -149,21 +149,21 @@ func (w *World) states(rule Rule) (findings []Finding) {
 	return findings
 }
 
-// Covers says whether any rule or consequence knows resources of a type.
+// Covers says whether any rule knows resources of a type.
 func Covers(resourceType string) bool { return covered[resourceType] || bears[resourceType] != "" }
 
 // covered are the types that rules read. A map of constants: never written to.
 var covered = setOf(
 	"aws_alb", "aws_alb_listener", "aws_alb_target_group", "aws_autoscaling_attachment", "aws_autoscaling_group", "aws_autoscaling_lifecycle_hook",
-	"aws_autoscaling_policy", "aws_backup_vault_policy", "aws_cloudwatch_composite_alarm", "aws_cloudwatch_dashboard", "aws_cloudwatch_metric_alarm",
+	"aws_autoscaling_policy", "aws_autoscaling_traffic_source_attachment", "aws_backup_vault_policy", "aws_cloudwatch_composite_alarm", "aws_cloudwatch_metric_alarm",
 	"aws_ebs_volume", "aws_ecr_repository_policy", "aws_eip", "aws_elasticsearch_domain_policy", "aws_iam_group_policy", "aws_iam_group_policy_attachment",
 	"aws_iam_policy", "aws_iam_role", "aws_iam_role_policy", "aws_iam_role_policy_attachment", "aws_iam_user_policy", "aws_iam_user_policy_attachment",
 	"aws_instance", "aws_internet_gateway", "aws_kms_key_policy", "aws_launch_configuration", "aws_launch_template", "aws_lb", "aws_lb_listener",
 	"aws_lb_listener_rule", "aws_lb_target_group", "aws_mq_broker", "aws_msk_cluster_policy", "aws_nat_gateway", "aws_opensearch_domain_policy",
 	"aws_route", "aws_route_table", "aws_route_table_association", "aws_s3_bucket", "aws_s3_bucket_acl", "aws_s3_bucket_lifecycle_configuration",
 	"aws_s3_bucket_policy", "aws_s3_bucket_public_access_block", "aws_s3_bucket_versioning", "aws_secretsmanager_secret_policy",
-	"aws_secretsmanager_secret_version", "aws_security_group", "aws_security_group_rule", "aws_sns_topic", "aws_sns_topic_policy",
-	"aws_sns_topic_subscription", "aws_sqs_queue_policy", "aws_ssm_parameter", "aws_subnet", "aws_vpc", "aws_vpc_endpoint",
+	"aws_security_group", "aws_security_group_rule", "aws_sns_topic", "aws_sns_topic_policy",
+	"aws_sns_topic_subscription", "aws_sqs_queue_policy", "aws_subnet", "aws_vpc", "aws_vpc_ipv4_cidr_block_association", "aws_vpc_endpoint",
 	"aws_vpc_security_group_ingress_rule",
 )
 

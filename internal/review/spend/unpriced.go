@@ -29,8 +29,8 @@ func unpriced(s *inventory.Set) (list []cost.Unknown) {
 	for _, kind := range s.Types() {
 		isFree := slices.Contains(exactlyFree, kind) || slices.ContainsFunc(free, func(prefix string) bool { return strings.HasPrefix(kind, prefix) })
 		count := len(s.Of(kind))
-		if kind == "aws_vpc_endpoint" {
-			count = interfaces(s)
+		if e, known := onlyOthersCost[kind]; known {
+			count = e.cost(s.Of(kind))
 		}
 		if isFree || count == 0 || !strings.HasPrefix(kind, "aws_") {
 			continue
@@ -83,10 +83,19 @@ func machines(r *inventory.Resource, number, noun, kind, size string) string {
 	return text
 }
 
-// interfaces counts endpoints that cost something; those of type Gateway do not.
-func interfaces(s *inventory.Set) (n int) {
-	for _, r := range s.Of("aws_vpc_endpoint") {
-		if kind, ok := r.Text("vpc_endpoint_type", "Gateway"); !ok || kind != "Gateway" {
+// onlyOthersCost are types of which one kind, the default, costs nothing.
+var onlyOthersCost = map[string]exemption{
+	"aws_vpc_endpoint":  {"vpc_endpoint_type", "Gateway"},
+	"aws_ssm_parameter": {"tier", "Standard"},
+}
+
+// exemption is the value of an attribute that costs nothing.
+type exemption struct{ attribute, free string }
+
+// cost counts the resources that cost something, or may.
+func (e exemption) cost(list []*inventory.Resource) (n int) {
+	for _, r := range list {
+		if kind, ok := r.Text(e.attribute, e.free); !ok || kind != e.free {
 			n++
 		}
 	}
