@@ -242,6 +242,27 @@ func TestKilledDuringHooks(t *testing.T) {
 	}
 }
 
+// The agent is killed as soon as it says that a step is behind it.
+func TestKilledBetweenSteps(t *testing.T) {
+	for _, step := range []string{"interruption notice", "rescue asked for", "rescue accepted", "deregistered, serving on", "hook ended", rescue.MarkerMessage} {
+		t.Run(step, func(t *testing.T) {
+			m := newMachine(t)
+			m.start()
+			m.interrupt()
+			m.until("it says "+step, m.logged(`"msg":"`+step+`"`))
+			m.kill()
+			m.Settle()
+			m.start()
+			m.wholly()
+			for _, hook := range strings.Fields(allHooks) {
+				if got := strings.Count(" "+m.hooks()+" ", " "+hook+" "); got < 1 || got > 2 {
+					t.Errorf("%s ran %d times: %s", hook, got, m.hooks())
+				}
+			}
+		})
+	}
+}
+
 // Killed wherever it happens to be, and started again each time.
 func TestKilledAgainAndAgain(t *testing.T) {
 	m := newMachine(t)

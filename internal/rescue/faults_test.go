@@ -86,6 +86,16 @@ func TestMetadataServiceFails(t *testing.T) {
 		w.interrupt()
 		w.rescuedOnce()
 	})
+	t.Run("slow", func(t *testing.T) {
+		w := newWorld(t, defaultSize)
+		w.start()
+		w.metadata.Faults(func(string) *rescuetest.Answer {
+			time.Sleep(3 * budget.Poll) // so that one poll takes as long as nine
+			return nil
+		})
+		w.interrupt()
+		w.rescuedOnce()
+	})
 	t.Run("a token that has expired", func(t *testing.T) {
 		w := newWorld(t, defaultSize)
 		w.start()
