@@ -17,6 +17,8 @@ const (
 	MaxComment = 65536
 	// closing is room for what ends a comment.
 	closing = 600
+	// reserve is room for saying how much of a list is missing.
+	reserve = 200
 )
 
 var lights = map[rule.Severity]string{rule.Safe: "🟢", rule.Look: "🟡", rule.Dangerous: "🔴"}
@@ -97,7 +99,7 @@ func (m *markdown) list(items []string, share float64, noun string) {
 	room := int(float64(m.limit-m.Len()) * share)
 	end := m.Len() + room
 	for i, item := range items {
-		if m.Len()+len(item)+200 > end {
+		if m.Len()+len(item)+reserve > end {
 			m.line("\n*%s not shown: a comment takes %d characters.*", count(len(items)-i, "more "+noun), MaxComment)
 			return
 		}
@@ -127,17 +129,46 @@ func (m *markdown) findings(list []review.Finding) {
 		return
 	}
 	m.line("| | risk | where |\n|---|---|---|")
-	var rows []string
-	for _, f := range list {
-		rows = append(rows, fmt.Sprintf("| %s | **%s**: %s | %s |\n", lights[f.Severity], cell(plain(f.Title)), cell(plain(f.Detail)), cell(code(f.Address))))
+	const share = 0.3
+	noun := "finding"
+	rows := riskRows(list, len(list))
+	// Every rule is told before all addresses of one.
+	for _, most := range []int{50, 20, 10, 5, 2, 1} {
+		if len(strings.Join(rows, ""))+reserve <= int(float64(m.limit-m.Len())*share) {
+			break
+		}
+		if rows = riskRows(list, most); most == 1 {
+			noun = "rule"
+		}
 	}
-	m.list(rows, 0.3, "finding")
+	m.list(rows, share, noun)
 	m.line("")
 	var why []string
 	for _, f := range reasons(list) {
 		why = append(why, fmt.Sprintf("- **%s** (%s). %s *Fix:* %s\n", plain(f.Title), code(f.Rule), plain(f.Why), plain(f.Fix)))
 	}
 	m.details("Why, and what to do about it", why, 0.25, "rule")
+}
+
+// riskRows are the rows of findings, at most so many of each rule; the last of
+// them says how many there are more.
+func riskRows(list []review.Finding, most int) (rows []string) {
+	left, shown := map[string]int{}, map[string]int{}
+	for _, f := range list {
+		left[f.Rule]++
+	}
+	for _, f := range list {
+		if shown[f.Rule] == most {
+			continue
+		}
+		shown[f.Rule]++
+		where := code(f.Address)
+		if more := left[f.Rule] - most; more > 0 && shown[f.Rule] == most {
+			where += fmt.Sprintf(" and %d more", more)
+		}
+		rows = append(rows, fmt.Sprintf("| %s | **%s**: %s | %s |\n", lights[f.Severity], cell(plain(f.Title)), cell(plain(f.Detail)), cell(where)))
+	}
+	return rows
 }
 
 // details folds a list under a summary, which is HTML.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -163,8 +164,17 @@ func TestLargePlanFits(t *testing.T) {
 	if got := len(r.Stacks[0].Findings); got < 1000 {
 		t.Errorf("the large plan has %d findings", got)
 	}
-	// What ends is told before what only changes.
 	text := rendered(t, "md", r)
+	// Every rule is told before all addresses of one.
+	for _, f := range r.Stacks[0].Findings {
+		if !strings.Contains(text, "| **"+f.Title+"**: ") {
+			t.Fatalf("the table has nothing of %s", f.Rule)
+		}
+	}
+	if !regexp.MustCompile(`\| .*world\*\*.* and \d+ more \|`).MatchString(text) {
+		t.Error("it does not say how many more instances are open")
+	}
+	// What ends is told before what only changes.
 	replaced, changed := strings.Index(text, "- **replaced**"), strings.Index(text, "- **changed**")
 	if replaced < 0 || changed >= 0 && changed < replaced {
 		t.Errorf("replaced is at %d, changed at %d", replaced, changed)
