@@ -57,44 +57,33 @@ type Rule struct {
 	Port int
 }
 
-// terms are the rule's protocol, ports and other end, as the bindings take them.
-func (r Rule) terms() (protocol, peer, cidr *string, port *float64) {
-	protocol = jsii.String("-1")
+// args are the rule's terms, which are the same in both directions.
+func (r Rule) args() vpcsecuritygroupingressrule.VpcSecurityGroupIngressRuleConfig {
+	args := vpcsecuritygroupingressrule.VpcSecurityGroupIngressRuleConfig{
+		SecurityGroupId: (*string)(&r.Group),
+		Description:     &r.Description,
+		IpProtocol:      jsii.String("-1"),
+	}
 	if r.Port != 0 {
-		protocol, port = jsii.String("tcp"), jsii.Number(r.Port)
+		args.IpProtocol = jsii.String("tcp")
+		args.FromPort, args.ToPort = jsii.Number(r.Port), jsii.Number(r.Port)
 	}
 	if r.Peer != "" {
-		peer = (*string)(&r.Peer)
+		args.ReferencedSecurityGroupId = (*string)(&r.Peer)
 	} else {
-		cidr = &r.CIDR
+		args.CidrIpv4 = &r.CIDR
 	}
-	return protocol, peer, cidr, port
+	return args
 }
 
 // AllowIn adds a rule for what comes into a group.
 func AllowIn(scope constructs.Construct, id string, rule Rule) {
-	protocol, peer, cidr, port := rule.terms()
-	vpcsecuritygroupingressrule.NewVpcSecurityGroupIngressRule(scope, &id, &vpcsecuritygroupingressrule.VpcSecurityGroupIngressRuleConfig{
-		SecurityGroupId:           (*string)(&rule.Group),
-		Description:               &rule.Description,
-		ReferencedSecurityGroupId: peer,
-		CidrIpv4:                  cidr,
-		IpProtocol:                protocol,
-		FromPort:                  port,
-		ToPort:                    port,
-	})
+	args := rule.args()
+	vpcsecuritygroupingressrule.NewVpcSecurityGroupIngressRule(scope, &id, &args)
 }
 
 // AllowOut adds a rule for what goes out of a group.
 func AllowOut(scope constructs.Construct, id string, rule Rule) {
-	protocol, peer, cidr, port := rule.terms()
-	vpcsecuritygroupegressrule.NewVpcSecurityGroupEgressRule(scope, &id, &vpcsecuritygroupegressrule.VpcSecurityGroupEgressRuleConfig{
-		SecurityGroupId:           (*string)(&rule.Group),
-		Description:               &rule.Description,
-		ReferencedSecurityGroupId: peer,
-		CidrIpv4:                  cidr,
-		IpProtocol:                protocol,
-		FromPort:                  port,
-		ToPort:                    port,
-	})
+	args := vpcsecuritygroupegressrule.VpcSecurityGroupEgressRuleConfig(rule.args())
+	vpcsecuritygroupegressrule.NewVpcSecurityGroupEgressRule(scope, &id, &args)
 }
