@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/tandem-iac/tandem/internal/awsregion"
 )
 
 // Cluster is a web cluster: a load balancer before a pair of Auto Scaling
@@ -226,8 +224,10 @@ var graviton = regexp.MustCompile(`^(a1|[a-z]+[0-9]+[a-z]*g[a-z]*)\.`)
 
 // Architecture is the processor architecture of the cluster's instances, as EC2
 // names it: x86_64 or arm64. Call WithDefaults before it.
-func (c Cluster) Architecture() string {
-	if isARM(c.OnDemand.InstanceType) {
+func (c Cluster) Architecture() string { return architecture(c.OnDemand.InstanceType) }
+
+func architecture(instanceType string) string {
+	if isARM(instanceType) {
 		return "arm64"
 	}
 	return "x86_64"
@@ -252,30 +252,15 @@ func (c Cluster) validate(faults *relations, ctx clusterContext) {
 		ctx.path+".service")
 	c.TargetGroup.validate(faults, ctx.path+".target_group")
 	c.Instance.AMI.validate(faults, ctx.path+".instance.ami")
-	faults.Require(len(c.Bootstrap.Preamble) <= maxPreamble, ctx.path+".bootstrap.preamble",
-		fmt.Sprintf("%d bytes", len(c.Bootstrap.Preamble)), fmt.Sprintf("at most %d, so that user data stays within 16 KiB", maxPreamble))
-	faults.Require(c.Bootstrap.SetupKey == "" || c.Bootstrap.SetupSHA256 != "", ctx.path+".bootstrap.setup_sha256", "",
-		"the SHA-256 of the script at setup_key", ctx.path+".bootstrap.setup_key")
+	c.Bootstrap.validate(faults, ctx.path+".bootstrap")
 	c.validateDrain(faults, ctx.path)
 	c.validateGroups(faults, ctx)
 }
 
 // validateCertificate keeps the certificate where the load balancer can use it.
 func (c Cluster) validateCertificate(faults *relations, ctx clusterContext) {
-	m := formats["certificate"].pattern.FindStringSubmatch(c.CertificateARN)
-	if m == nil {
-		return // the format rule has reported it
-	}
-	path, value := ctx.path+".certificate_arn", quote(c.CertificateARN)
-	region, account := ctx.environment.Region, ctx.environment.Account
-	switch partition := awsregion.Partition(region); {
-	case !isRegion(region): // reported
-	case m[2] != region:
-		faults.Add(path, value, "a certificate of the load balancer's region, "+region)
-	case m[1] != partition:
-		faults.Add(path, value, fmt.Sprintf("an ARN that begins with arn:%s:, as all in %s", partition, region))
-	}
-	faults.Require(account == "" || m[3] == account, path, value, "a certificate of the account, "+account, "account")
+	validateARN(faults, arnRule{ctx.path + ".certificate_arn", "certificate", "certificate", "the load balancer's"},
+		c.CertificateARN, ctx.environment.Region, ctx.environment.Account)
 }
 
 // CertificateAccount is the account of the certificate, which is that of the
@@ -302,6 +287,13 @@ func (t TargetGroup) validate(faults *relations, path string) {
 	h := t.HealthCheck
 	faults.Require(h.Timeout < h.Interval, path+".health_check.timeout", h.Timeout.String(), "below the interval "+h.Interval.String(),
 		path+".health_check.interval")
+}
+
+func (b Bootstrap) validate(faults *relations, path string) {
+	faults.Require(len(b.Preamble) <= maxPreamble, path+".preamble",
+		fmt.Sprintf("%d bytes", len(b.Preamble)), fmt.Sprintf("at most %d, so that user data stays within 16 KiB", maxPreamble))
+	faults.Require(b.SetupKey == "" || b.SetupSHA256 != "", path+".setup_sha256", "",
+		"the SHA-256 of the script at setup_key", path+".setup_key")
 }
 
 func (a AMI) validate(faults *relations, path string) {

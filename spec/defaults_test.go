@@ -55,6 +55,7 @@ func TestDefaultsFollow(t *testing.T) {
 	high := web("    spot: {scale_out: {sustained: {threshold: 80}, spike: {threshold: 90}}}\n    on_demand: {scale_out: {sustained: {threshold: 100}}}\n")
 	arm := goBuilt()
 	arm.Clusters = map[string]Cluster{"web": {OnDemand: OnDemand{InstanceType: "m6g.large"}}}
+	shipping := *mustParse(t, "logging: {}\nnetwork: {availability_zones: [ap-southeast-1a, ap-southeast-1b, ap-southeast-1c]}\n").Logging
 	stated := goBuilt()
 	stated.OnDemandPrices = map[string]float64{"m5.large": 0.5}
 	stated.Clusters = map[string]Cluster{"web": {OnDemand: OnDemand{InstanceType: "m5.large"}}}
@@ -67,6 +68,15 @@ func TestDefaultsFollow(t *testing.T) {
 		{"bid by the price file", web("    spot: {instance_types: [m4.large, m5a.xlarge]}\n").Spot.MaxPrice, 0.2592},
 		// 0.5 is stated, whatever the file says of m5.large.
 		{"bid by a stated price", stated.WithDefaults().Clusters["web"].Spot.MaxPrice, 0.6},
+		{"indexers", [2]int{shipping.Indexer.Min, shipping.Indexer.Max}, [2]int{2, 4}},
+		{"indexers above the default", mustParse(t, "logging: {indexer: {min: 6}}\n").Logging.Indexer.Max, 6},
+		{"indexers on ARM", mustParse(t, "logging: {indexer: {instance_type: c7g.large}}\n").Logging.Indexer.Instance.AMI.SSMParameter, amiARM},
+		{"data nodes", shipping.Index.Nodes, 3},
+		{"shards", shipping.Index.Shards, 3},
+		{"replicas", *shipping.Index.Replicas, 1},
+		{"replicas of one node", *mustParse(t, "logging: {index: {nodes: 1}}\n").Logging.Index.Replicas, 0},
+		{"brokers", shipping.Kafka.Brokers(5), 3},
+		{"zones of four nodes", (&Index{Nodes: 4}).Zones(5), 2},
 		{"max above min", web("    spot: {min: 20}\n").Spot.Max, 20},
 		{"playbook", web("    service: shop\n").Playbook, "shop-playbook"},
 		{"image for ARM", arm.WithDefaults().Clusters["web"].Instance.AMI.SSMParameter, amiARM},
@@ -108,6 +118,9 @@ const everythingSet = `    load_balancer: {deletion_protection: false, access_lo
           steps: [{from: 50, to: 60, add: 1}, {from: 60, add: 2}]
 tags: {Owner: web}
 review: {disable: [{rule: access-logs-off, address: "*", reason: kept elsewhere}]}
+logging:
+  kafka: {existing: {brokers: ["kafka-1.example.com:9094"]}}
+  index: {replicas: 1, existing: {url: "https://search.example.com"}}
 state: {s3: {bucket: example-terraform-state}}
 network:
   availability_zones: [ap-southeast-1a, ap-southeast-1b]
@@ -232,6 +245,13 @@ network.nat is "none", want one of per_az, single`},
 		{"delivery rules", Delivery{BuildBucket: "builds", AccessLogBucket: "builds", AccessLogDays: -1}.WithDefaults().Validate(),
 			`delivery.access_log_bucket is "builds", want another bucket than build_bucket
 delivery.access_log_days is -1, want 1..3650`},
+		{"logging", Logging{}.WithDefaults(2).Validate("eu-west-1", "", 2), ""},
+		{"logging of three zones", Logging{Index: Index{Nodes: 6}}.WithDefaults(3).Validate("eu-west-1", "", 3), ""},
+		{"logging of four zones", Logging{}.WithDefaults(4).Validate("eu-west-1", "", 4), ""},
+		{"logging on one node", Logging{Index: Index{Nodes: 1}}.WithDefaults(2).Validate("eu-west-1", "", 2), ""},
+		{"logging rules", Logging{Topic: "/", Index: Index{Nodes: 3}}.WithDefaults(2).Validate("eu-west-1", "", 2),
+			`logging.index.nodes is 3, want 1, or a multiple of 2, so that zones have as many each
+logging.topic is "/", want ` + formats["topic"].want},
 		{"identity", ValidateIdentity("prod", "eu-west-1"), ""},
 		{"identity rules", ValidateIdentity("internal-1", ""),
 			`environment is "internal-1", want ` + formats["environment"].want + `

@@ -55,6 +55,9 @@ type Environment struct {
 	// Clusters are the web clusters by name; <environment>-<name> has 32
 	// characters at most. At least one. Required.
 	Clusters map[string]Cluster `yaml:"clusters" required:"true" keys:"name"`
+	// Logging ships the logs of all machines to one place. Default: they stay
+	// on the machines.
+	Logging *Logging `yaml:"logging,omitempty"`
 	// Review is what `tandem review` leaves out, and on what load it simulates.
 	Review Review `yaml:"review,omitempty"`
 }
@@ -91,6 +94,10 @@ func (e Environment) WithDefaults() Environment {
 	e.State = e.State.withDefaults(e.Region)
 	e.Network = e.Network.WithDefaults(e.Region)
 	e.Delivery = e.Delivery.WithDefaults()
+	if e.Logging != nil {
+		logging := e.Logging.WithDefaults(e.Network.zones())
+		e.Logging = &logging
+	}
 	e.Clusters = maps.Clone(e.Clusters)
 	prices := e.pricing()
 	for name, c := range e.Clusters {
@@ -159,6 +166,10 @@ func (e Environment) validate(faults *relations) {
 	e.Network.validate(faults, e.Region)
 	e.Delivery.validate(faults)
 	e.Review.validate(faults)
+	if e.Logging != nil {
+		e.Logging.validate(faults, loggingContext{e.Region, e.Account, e.Network.zones()})
+		e.Logging.validateClusters(faults, e.Clusters)
+	}
 	validateTags(faults, e.Tags)
 	for _, name := range sortedKeys(e.Clusters) {
 		e.Clusters[name].validate(faults, clusterContext{

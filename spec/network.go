@@ -99,6 +99,15 @@ func (n Network) WithDefaults(region string) Network {
 	return n
 }
 
+// zones is how many availability zones the network spans; a subnet that exists
+// counts as one.
+func (n Network) zones() int {
+	if n.Existing != nil {
+		return len(n.Existing.PrivateSubnets)
+	}
+	return len(n.AvailabilityZones)
+}
+
 // carve returns a subnet of the VPC for each zone, whose prefix is longer than
 // the VPC's by bits. Its place follows from the zone's letter, offset for the
 // first, so that another list of zones moves nobody's subnet.

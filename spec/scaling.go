@@ -32,9 +32,10 @@ type Spot struct {
 
 // Group is the size of an Auto Scaling group and how it scales.
 type Group struct {
-	// Min is the smallest size. Default: 1.
+	// Min is the smallest size. Default: 1, or 2 for indexers.
 	Min int `yaml:"min,omitempty" range:"1..1000"`
-	// Max is the largest size. Default: 10, or min where that is more.
+	// Max is the largest size. Default: 10, or 4 for indexers, or min where that
+	// is more.
 	Max int `yaml:"max,omitempty" range:"1..1000"`
 	// Warmup keeps an instance out of the group's metrics from InService on
 	// (https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-default-instance-warmup.html).
@@ -53,17 +54,18 @@ type Group struct {
 // (https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scaling-simple-step.html).
 type ScaleOut struct {
 	// Sustained answers a load that grows. Default: average CPU at or above
-	// 50 % (spot) or 65 % (on-demand) over one period of 5m.
+	// 50 % (spot, indexers) or 65 % (on-demand) over one period of 5m.
 	Sustained StepPolicy `yaml:"sustained,omitempty"`
-	// Spike answers a load that jumps. Default: CPU at or above 85 % (spot) or
-	// 95 % (on-demand) in two periods of 60s.
+	// Spike answers a load that jumps. Default: CPU at or above 85 % (spot,
+	// indexers) or 95 % (on-demand) in two periods of 60s.
 	Spike StepPolicy `yaml:"spike,omitempty"`
 }
 
 // StepPolicy adds the more instances the higher the CPU.
 type StepPolicy struct {
 	// Threshold is the group's average CPU, in percent, at or above which the
-	// alarm fires. Default: sustained 50 (spot) or 65 (on-demand), spike 85 or 95.
+	// alarm fires. Default: sustained 50 (spot, indexers) or 65 (on-demand), spike
+	// 85 or 95.
 	Threshold float64 `yaml:"threshold,omitempty" range:"1..100"`
 	// Period is what one datapoint averages over: whole minutes. Default:
 	// sustained 5m; spike 60s, or 5m with basic monitoring.
