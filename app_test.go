@@ -27,11 +27,11 @@ func (m synthesizing) Run() int {
 	fastsynth.Prepare(os.Stderr)
 	defer fastsynth.Close()
 	var err error
-	if exampleDir, err = os.MkdirTemp("", "tandem-example-"); err != nil {
+	if synthesizedDir, err = os.MkdirTemp("", "tandem-example-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(exampleDir)
+	defer os.RemoveAll(synthesizedDir)
 	return m.M.Run()
 }
 

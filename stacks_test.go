@@ -23,24 +23,32 @@ import (
 	"github.com/tandem-iac/tandem/stacks"
 )
 
-// exampleDir is made and removed around all tests.
-var exampleDir string
+// synthesizedDir is made and removed around all tests.
+var synthesizedDir string
 
-// exampleOut synthesizes the example environment into exampleDir, once for all
-// tests, which only read it.
-var exampleOut = sync.OnceValues(func() (string, error) {
-	env, err := spec.Load("tandem.yaml")
-	if err != nil {
-		return "", err
-	}
-	_, err = stacks.Synth(context.Background(), env, exampleDir)
-	return exampleDir, err
-})
+// exampleOut is where the example environment has been synthesized.
+var exampleOut = synthesized("tandem.yaml")
+
+// synthesized returns a function that synthesizes a description below
+// synthesizedDir, once for all tests, which only read it.
+func synthesized(description string) func() (string, error) {
+	return sync.OnceValues(func() (string, error) {
+		env, err := spec.Load(description)
+		if err != nil {
+			return "", err
+		}
+		dir := filepath.Join(synthesizedDir, env.Name)
+		_, err = stacks.Synth(context.Background(), env, dir)
+		return dir, err
+	})
+}
 
 // example returns the stacks of tandem.yaml by name.
-func example(t *testing.T) map[string]tfgraph.Stack {
+func example(t *testing.T) map[string]tfgraph.Stack { return stacksOf(t, exampleOut) }
+
+func stacksOf(t *testing.T, synthesized func() (string, error)) map[string]tfgraph.Stack {
 	t.Helper()
-	dir, err := exampleOut()
+	dir, err := synthesized()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +77,15 @@ func TestSnapshots(t *testing.T) {
 	if want := []string{"prod-delivery", "prod-dogmatix", "prod-network", "prod-obelix"}; !slices.Equal(names, want) {
 		t.Errorf("got stacks %v, want %v", names, want)
 	}
-	dir, _ := exampleOut()
+	compareSnapshots(t, exampleOut, names...)
+}
+
+func compareSnapshots(t *testing.T, synthesized func() (string, error), names ...string) {
+	t.Helper()
+	dir, err := synthesized()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range names {
 		data, err := os.ReadFile(filepath.Join(dir, "stacks", name, "cdk.tf.json"))
 		if err != nil {
@@ -79,8 +95,10 @@ func TestSnapshots(t *testing.T) {
 	}
 }
 
-func TestGraph(t *testing.T) {
-	all := example(t)
+func TestGraph(t *testing.T) { checkGraph(t, example(t)) }
+
+func checkGraph(t *testing.T, all map[string]tfgraph.Stack) {
+	t.Helper()
 	for name, stack := range all {
 		for _, err := range stack.Check(all) {
 			t.Errorf("%s: %v", name, err)
@@ -108,14 +126,7 @@ trap 'echo "${BASH_SOURCE[0]} failed"' ERR; f() { echo "${1}"; }`
 		t.Error(err)
 	}
 	for address, template := range all["prod-dogmatix"].Resources["aws_launch_template"] {
-		local, ok := strings.CutPrefix(template["user_data"].(string), "${base64encode(local.")
-		if !ok {
-			t.Fatalf("%s: user_data is %s", address, template["user_data"])
-		}
-		script, err := tfgraph.Template(all["prod-dogmatix"].Locals[strings.TrimSuffix(local, ")}")].(string))
-		if err != nil {
-			t.Fatal(err)
-		}
+		script := userData(t, all["prod-dogmatix"], template)
 		if !strings.Contains(script, "\n"+preamble+"\n") {
 			t.Errorf("%s: the preamble does not arrive as it was written:\n%s", address, script)
 		}
@@ -127,6 +138,20 @@ trap 'echo "${BASH_SOURCE[0]} failed"' ERR; f() { echo "${1}"; }`
 		}
 		checkShell(t, script)
 	}
+}
+
+// userData is a template's script, each reference in it as <address.path>.
+func userData(t *testing.T, stack tfgraph.Stack, template tfgraph.Block) string {
+	t.Helper()
+	local, ok := strings.CutPrefix(template["user_data"].(string), "${base64encode(local.")
+	if !ok {
+		t.Fatalf("user_data is %s", template["user_data"])
+	}
+	script, err := tfgraph.Template(stack.Locals[strings.TrimSuffix(local, ")}")].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return script
 }
 
 // checkShell has bash and shellcheck read a script.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tandem-iac/tandem/constructs/cluster"
 	"github.com/tandem-iac/tandem/constructs/delivery"
+	"github.com/tandem-iac/tandem/constructs/logging"
 	"github.com/tandem-iac/tandem/constructs/network"
 	"github.com/tandem-iac/tandem/constructs/scaling"
 	"github.com/tandem-iac/tandem/internal/fastsynth"
@@ -45,7 +46,7 @@ func minimal() spec.Environment {
 
 // everything sets all that the description knows, away from its default.
 func everything() spec.Environment {
-	no, to, warmup := false, 75.0, spec.Duration(60*time.Second)
+	no, to, warmup, copies := false, 75.0, spec.Duration(60*time.Second), 2
 	group := func(threshold float64) spec.Group {
 		return spec.Group{
 			Min: 2, Max: 30,
@@ -108,6 +109,23 @@ func everything() spec.Environment {
 			OnDemand: spec.OnDemand{InstanceType: "m6g.large", Group: group(60)},
 			Spot:     spec.Spot{InstanceTypes: []string{"m6g.large", "m7g.large"}, MaxPrice: 0.2, Group: group(45)},
 		}},
+		Logging: &spec.Logging{
+			Topic: "stage-logs", QueueMiB: 2048,
+			Kafka: spec.Kafka{
+				Version: "3.7.x.kraft", InstanceType: "kafka.m7g.large", BrokersPerZone: 2, VolumeGiB: 500, Partitions: 30,
+				Retention: spec.Duration(48 * time.Hour),
+			},
+			Index: spec.Index{
+				Prefix: "stage", RetentionDays: 30, Shards: 2, Replicas: &copies, Version: "OpenSearch_2.17", InstanceType: "r7g.large.search",
+				Nodes: 6, VolumeGiB: 200, DedicatedMasters: true, MasterType: "m7g.large.search",
+			},
+			Indexer: spec.Indexer{
+				InstanceType: "c7g.large", Refresh: spec.RefreshRolling, Group: group(45),
+				Instance:  spec.Instance{AMI: spec.AMI{ID: "ami-0123456789abcdef0"}, Monitoring: spec.MonitoringBasic, VolumeGiB: 30},
+				Bootstrap: spec.Bootstrap{SetupKey: "setup/mine.sh", SetupSHA256: strings.Repeat("ab", 32)},
+			},
+			Alarms: spec.LoggingAlarms{Lag: spec.Duration(3 * time.Hour), BrokerDiskPercent: 80, FreeStoragePercent: 20},
+		},
 		Review: spec.Review{Disable: []spec.DisabledRule{{Rule: "access-logs-off", Address: "*", Reason: "kept elsewhere"}}, Load: "seed-day"},
 	}
 }
@@ -125,6 +143,26 @@ var clusterParts = parts{
 	"role":             {"aws_iam_role", "aws_iam_role_policy", "aws_iam_instance_profile"},
 	"launch-templates": {"aws_launch_template", "aws_ssm_parameter", "aws_ami", "aws_caller_identity", "all"},
 	"groups":           {"aws_autoscaling_group", "aws_autoscaling_lifecycle_hook"},
+}
+
+var loggingParts = parts{
+	"firewall":        clusterParts["firewall"],
+	"kafka":           {"aws_msk_cluster", "aws_msk_configuration", "aws_msk_single_scram_secret_association", "aws_msk_broker_nodes", "aws_cloudwatch_log_group"},
+	"secrets":         {"aws_kms_key", "aws_kms_alias", "aws_secretsmanager_secret", "aws_secretsmanager_secret_version", "aws_secretsmanager_secret_policy", "aws_secretsmanager_random_password"},
+	"index":           {"aws_opensearch_domain"},
+	"role":            clusterParts["role"],
+	"launch-template": clusterParts["launch-templates"],
+	"group":           clusterParts["groups"],
+	"alarms":          {"aws_cloudwatch_metric_alarm"},
+}
+
+// existingLoggingParts are what is left beside Kafka and an index that exist.
+var existingLoggingParts = parts{
+	"firewall":        loggingParts["firewall"],
+	"role":            loggingParts["role"],
+	"launch-template": loggingParts["launch-template"],
+	"group":           loggingParts["group"],
+	"alarms":          loggingParts["alarms"],
 }
 
 // scalingTypes have goldens of their own.
@@ -168,6 +206,9 @@ func TestConstructs(t *testing.T) {
 			})
 			return err
 		}},
+		{"logging/defaults", loggingParts, newLogging(loggingOf(minimal(), 2))},
+		{"logging/everything", loggingParts, newLogging(loggingOf(everything(), 4))},
+		{"logging/existing", existingLoggingParts, newLogging(loggingOf(existingLogging(), 2))},
 		{"cluster/defaults", clusterParts, newCluster(minimal(), "web")},
 		{"cluster/everything", clusterParts, newCluster(everything(), "obelix")},
 	} {
@@ -199,6 +240,46 @@ func networkOf(env spec.Environment) network.Config {
 
 func deliveryOf(env spec.Environment) delivery.Config {
 	return delivery.Config{Name: env.Name, Region: env.Region, Account: env.Account, Delivery: env.Delivery}
+}
+
+// loggingOf builds logging in so many zones.
+func loggingOf(env spec.Environment, zones int) logging.Config {
+	cfg := logging.Config{
+		Environment: env.Name, Region: env.Region, Account: env.Account, Tags: env.Tags,
+		Network: network.Network{
+			VPC: "vpc-1", Key: "vpc-1",
+			PrivateSubnets: []network.SubnetID{"subnet-3", "subnet-4", "subnet-5", "subnet-6"}[:zones],
+		},
+		Delivery: delivery.Delivery{Builds: delivery.Bucket{Name: "builds", ARN: "arn:aws:s3:::builds"}},
+	}
+	if env.Logging != nil {
+		cfg.Logging = *env.Logging
+		cfg.AlarmActions = []string{"arn:aws:sns:" + env.Region + ":123456789012:alarms"}
+	}
+	return cfg
+}
+
+func newLogging(cfg logging.Config) func(cdktf.TerraformStack) error {
+	return func(stack cdktf.TerraformStack) error {
+		_, err := logging.New(stack, "logging", cfg)
+		return err
+	}
+}
+
+// existingLogging has brokers that ask for a password and an index that asks
+// for none and that nothing is known of but its endpoint.
+func existingLogging() spec.Environment {
+	env := minimal()
+	env.Logging = &spec.Logging{
+		Kafka: spec.Kafka{Existing: &spec.ExistingKafka{
+			Brokers: []string{"kafka-1.example.com:9094", "kafka-2.example.com:9094"}, Security: spec.LogSCRAM, CAFile: "/etc/pki/kafka.pem",
+			SecretARN:     "arn:aws:secretsmanager:ap-southeast-1:123456789012:secret:kafka",
+			SecretKeyARN:  "arn:aws:kms:ap-southeast-1:123456789012:key/1",
+			SecurityGroup: "sg-0123456789abcdef0",
+		}},
+		Index: spec.Index{Existing: &spec.ExistingIndex{URL: "http://search.example.com:9200"}},
+	}
+	return env
 }
 
 func existingNetwork() spec.Environment {
@@ -331,6 +412,8 @@ func TestInvalidConfigsAddNothing(t *testing.T) {
 		}, []string{"environment is \"Prod\"", "delivery.access_log_days is -1"}},
 		{"cluster", newCluster(cheap, "web"), []string{low}},
 		{"unknown cluster", newCluster(minimal(), "wbe"), []string{"name is wbe, want a cluster of the environment"}},
+		{"logging", newLogging(logging.Config{Environment: "Prod", Region: "eu-west-1", Logging: spec.Logging{Kafka: spec.Kafka{Partitions: 2}}}),
+			[]string{"environment is \"Prod\"", "network is unset", "delivery is unset", "logging.indexer.max is 4, want at most kafka.partitions, which is 2"}},
 		{"scaling", func(s cdktf.TerraformStack) error {
 			rules := spec.Group{Min: 3, Max: 2, ScaleIn: spec.ScaleIn{Threshold: 48}}
 			_, err := scaling.New(s, "scaling", scaling.Config{Rules: rules})

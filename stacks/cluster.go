@@ -5,18 +5,21 @@ import (
 
 	"github.com/tandem-iac/tandem/constructs/cluster"
 	"github.com/tandem-iac/tandem/constructs/delivery"
+	"github.com/tandem-iac/tandem/constructs/machine"
 	"github.com/tandem-iac/tandem/constructs/network"
 	"github.com/tandem-iac/tandem/spec"
 )
 
-// newClusterStack adds <environment>-<cluster>.
-func newClusterStack(app cdktf.App, env spec.Environment, name string, net network.Network, buckets delivery.Delivery) error {
+// newClusterStack adds <environment>-<cluster>; where logs is nil, its machines
+// keep theirs.
+func newClusterStack(app cdktf.App, env spec.Environment, name string, net network.Network, buckets delivery.Delivery, logs *machine.Logs) error {
 	stack := newStack(app, env, name)
 	made, err := cluster.New(stack, "cluster", cluster.Config{
 		Environment: env,
 		Name:        name,
 		Network:     net,
 		Delivery:    buckets,
+		Logs:        logs,
 	})
 	if err != nil {
 		return wrap(stack, err)

@@ -1,6 +1,6 @@
 // Package stacks turns the description of an environment into Terraform
-// stacks: <environment>-network, <environment>-delivery and
-// <environment>-<cluster> for each cluster.
+// stacks: <environment>-network, <environment>-delivery, <environment>-logging
+// where logging is described, and <environment>-<cluster> for each cluster.
 package stacks
 
 import (
@@ -33,8 +33,12 @@ func Build(app cdktf.App, env spec.Environment) error {
 	if err != nil {
 		return err
 	}
+	logs, err := newLoggingStack(app, env, net, buckets)
+	if err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(env.Clusters)) {
-		if err := newClusterStack(app, env, name, net, buckets); err != nil {
+		if err := newClusterStack(app, env, name, net, buckets, logs); err != nil {
 			return err
 		}
 	}

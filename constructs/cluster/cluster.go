@@ -30,6 +30,8 @@ type Config struct {
 	Network network.Network
 	// Delivery are the buckets it reads builds from and logs into. Required.
 	Delivery delivery.Delivery
+	// Logs is where its machines ship their logs. Nil: logs stay on the machines.
+	Logs *machine.Logs
 	// AlarmActions are the ARNs of what to tell when a rescue fails or has no
 	// room, such as an SNS topic. Nil: the alarms show in CloudWatch alone.
 	AlarmActions []string
@@ -74,6 +76,7 @@ func (cfg Config) withDefaults() Config {
 		clusters[cfg.Name] = c
 	}
 	env.Clusters = clusters
+	env.Logging = nil // what matters of it is in Logs
 	cfg.Environment = env.WithDefaults()
 	return cfg
 }
@@ -168,6 +171,7 @@ func (b *builder) machineConfig() machine.Config {
 		Refresh:      b.spec.Refresh,
 		Network:      b.Network,
 		Builds:       b.Delivery.Builds,
+		Logs:         b.Logs,
 	}
 }
 

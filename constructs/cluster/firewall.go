@@ -38,6 +38,9 @@ func (b *builder) securityGroups() firewall {
 		Group: f.instances, Description: "http from the load balancer", Peer: f.loadBalancer, Port: instancePort,
 	})
 	network.AllowOut(rules, "instances-out", network.Rule{Group: f.instances, Description: "anywhere", CIDR: network.Anywhere})
+	if b.Logs != nil {
+		b.Logs.AllowFrom(rules, f.instances, "cluster "+b.Name)
+	}
 	return f
 }
 

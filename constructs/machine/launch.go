@@ -80,12 +80,16 @@ func (cfg Config) userData(group GroupConfig) (string, error) {
 	if key == "" {
 		key = instance.SetupKey(sum)
 	}
+	settings := slices.Concat(cfg.identity(group), group.Settings)
+	if cfg.Logs != nil {
+		settings = append(settings, cfg.Logs.settings()...)
+	}
 	return instance.UserData(instance.UserDataConfig{
 		Region:      cfg.Environment.Region,
 		Bucket:      string(cfg.Builds.Name),
 		SetupKey:    key,
 		SetupSHA256: sum,
-		Settings:    slices.Concat(cfg.identity(group), group.Settings),
+		Settings:    settings,
 		Preamble:    cfg.Bootstrap.Preamble,
 		Literal:     escapeTemplate,
 	})

@@ -39,6 +39,8 @@ type Config struct {
 	Network network.Network
 	// Builds is the bucket that they fetch releases from.
 	Builds delivery.Bucket
+	// Logs is where they ship their logs. Nil: logs stay on the machines.
+	Logs *Logs
 }
 
 // Kind is a kind of machine, ready to be launched in groups.

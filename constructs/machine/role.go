@@ -44,6 +44,9 @@ func (k Kind) newRole() role {
 	}).Arn()
 	r := role{node: node, name: added, profile: profile}
 	r.ready = append(r.ready, r.grant("setup", k.cfg.setupPolicy(account.ID(node, k.cfg.Environment.Account))))
+	if logs := k.cfg.Logs; logs != nil && logs.Secret.ARN != "" {
+		r.ready = append(r.ready, r.grant("ship-logs", logs.Secret.Read()))
+	}
 	return r
 }
 
