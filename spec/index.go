@@ -45,7 +45,7 @@ type Index struct {
 // manage.
 type ExistingIndex struct {
 	// URL is the endpoint, scheme://host[:port]. Required.
-	URL string `yaml:"url" required:"true" format:"endpoint"`
+	URL string `yaml:"url" required:"true" format:"index_url"`
 	// SecretARN is the Secrets Manager secret with the user's name and password,
 	// {"username": "…", "password": "…"}. Default: the endpoint asks for none.
 	SecretARN string `yaml:"secret_arn,omitempty" format:"secret"`

@@ -28,9 +28,9 @@ type alarm struct {
 	periods    int
 }
 
-// alarms adds those on whatever is made here. Missing data shows as such and
+// alarms adds those on whatever is made here, and returns their names. Missing data shows as such and
 // sets nothing off: Kafka knows no lag before the first line was indexed.
-func (b *builder) alarms(indexers machine.Group) {
+func (b *builder) alarms(indexers machine.Group) (names []string) {
 	node := constructs.NewConstruct(b.node, jsii.String("alarms"))
 	list := []alarm{{
 		name: "no-indexer", description: "No indexer is in service: logs wait in Kafka",
@@ -45,8 +45,9 @@ func (b *builder) alarms(indexers machine.Group) {
 		list = append(list, b.indexAlarms()...)
 	}
 	for _, a := range list {
-		cloudwatchmetricalarm.NewCloudwatchMetricAlarm(node, &a.name, b.alarmArgs(a))
+		names = append(names, *cloudwatchmetricalarm.NewCloudwatchMetricAlarm(node, &a.name, b.alarmArgs(a)).AlarmName())
 	}
+	return names
 }
 
 // brokerAlarms are on MSK's metrics:
@@ -124,8 +125,8 @@ func (b *builder) alarmArgs(a alarm) *cloudwatchmetricalarm.CloudwatchMetricAlar
 	if a.below {
 		args.ComparisonOperator = jsii.String("LessThanThreshold")
 	}
-	if len(b.AlarmActions) > 0 {
-		args.AlarmActions = jsii.Strings(b.AlarmActions...)
+	if topics := b.Logging.Alarms.Topics; len(topics) > 0 {
+		args.AlarmActions = jsii.Strings(topics...)
 	}
 	period := jsii.Number(60 * a.minutes)
 	if a.expression == "" {

@@ -41,9 +41,6 @@ type Config struct {
 	Network network.Network
 	// Delivery are the buckets that indexers fetch releases from. Required.
 	Delivery delivery.Delivery
-	// AlarmActions are the ARNs of what to tell when an alarm goes off, such as
-	// an SNS topic. Nil: the alarms show in CloudWatch alone.
-	AlarmActions []string
 }
 
 // Logging is what New has made, or what it was told exists.
@@ -56,6 +53,8 @@ type Logging struct {
 	IndexSecret machine.Secret
 	// Indexers is the group of indexers.
 	Indexers scaling.GroupName
+	// Alarms are the names of what watches it all.
+	Alarms []string
 }
 
 // New builds the logging of an environment under scope/id. If cfg is invalid it
@@ -109,8 +108,13 @@ func (b *builder) build() (Logging, error) {
 	if err != nil {
 		return Logging{}, err
 	}
-	b.alarms(group)
-	return Logging{Logs: logs.Logs, IndexURL: index.url(), IndexSecret: index.secret, Indexers: group.Name}, nil
+	return Logging{
+		Logs:        logs.Logs,
+		IndexURL:    index.url(),
+		IndexSecret: index.secret,
+		Indexers:    group.Name,
+		Alarms:      b.alarms(group),
+	}, nil
 }
 
 // part names a part of it.
