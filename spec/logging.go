@@ -57,9 +57,10 @@ type LoggingAlarms struct {
 }
 
 const (
-	// IndexerService and IndexerPlaybook are the artifacts of the indexers,
-	// which `tandem bootstrap publish` publishes.
-	IndexerService  = "log-indexer"
+	// IndexerService is the artifact that indexers run; `tandem bootstrap
+	// publish` publishes it.
+	IndexerService = "log-indexer"
+	// IndexerPlaybook is the artifact that configures them, published likewise.
 	IndexerPlaybook = "log-indexer-playbook"
 
 	// maxServiceZones is how many zones brokers and data nodes are spread over
@@ -91,7 +92,7 @@ func (i Indexer) withDefaults() Indexer {
 	setDefault(&i.Refresh, RefreshManual)
 	setDefault(&i.Min, 2)
 	setDefault(&i.Max, max(4, i.Min))
-	i.Group = i.Group.WithSpotDefaults(i.Instance.Monitoring)
+	i.Group = i.WithSpotDefaults(i.Instance.Monitoring)
 	i.Instance = i.Instance.withDefaults(i.InstanceType)
 	return i
 }

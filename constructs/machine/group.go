@@ -18,9 +18,10 @@ import (
 )
 
 const (
-	// OnDemand and Spot are the lifecycles of groups.
+	// OnDemand is the lifecycle of a group that AWS takes nothing back from.
 	OnDemand = "on-demand"
-	Spot     = "spot"
+	// Spot is that of a group whose instances AWS may interrupt.
+	Spot = "spot"
 
 	// drainHook is the name of the lifecycle hook that holds a terminating instance.
 	drainHook = "drain"
