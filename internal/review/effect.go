@@ -158,10 +158,19 @@ func (c *change) group() {
 }
 
 func (c *change) alarm() {
-	before, after, ok := c.numbers("threshold")
-	if !ok {
-		return
+	if c.changes("alarm_actions") || c.changes("actions_enabled") {
+		if c.After["alarm_actions"] == nil || c.After["actions_enabled"] == false {
+			c.says(rule.Look, "It fires, and nothing follows.")
+		} else {
+			c.says(rule.Look, "What follows when it fires changes at once.")
+		}
 	}
+	if before, after, ok := c.numbers("threshold"); ok {
+		c.threshold(before, after)
+	}
+}
+
+func (c *change) threshold(before, after float64) {
 	does := "It fires"
 	for _, policy := range c.world.After.Linked(c.resource(), "alarm_actions", "aws_autoscaling_policy") {
 		does = map[int]string{1: "It scales out", -1: "It scales in"}[rule.Direction(policy)]
