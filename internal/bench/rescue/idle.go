@@ -14,11 +14,14 @@ import (
 	"github.com/tandem-iac/tandem/internal/child"
 	"github.com/tandem-iac/tandem/internal/drill"
 	"github.com/tandem-iac/tandem/internal/moto"
+	"github.com/tandem-iac/tandem/internal/rescue"
 )
 
 const (
 	// settled is how long a program that has started is left to settle.
 	settled = 15 * time.Second
+	// reports is how often at least the agent reports its release while it is idle.
+	reports = 4
 	// tick is the kernel's unit of CPU time in /proc.
 	tick = 10 * time.Millisecond
 )
@@ -29,7 +32,8 @@ type usage struct {
 	rss, cpu float64
 }
 
-// idle runs both programs side by side for d, without a notice.
+// idle runs both programs side by side for d, without a notice. The agent reports
+// the release of its instance meanwhile, more often than it would by itself.
 func (b *runner) idle(ctx context.Context, d time.Duration) (ours, theirs usage, err error) {
 	names := []string{"spotwatch", "loop.sh"}
 	processes := make([]*child.Process, len(names))
@@ -40,9 +44,14 @@ func (b *runner) idle(ctx context.Context, d time.Duration) (ours, theirs usage,
 			}
 		}
 	}()
+	watch, err := newCloudWatch(b.dir)
+	if err != nil {
+		return ours, theirs, err
+	}
+	defer watch.server.Close()
 	for n, name := range names {
 		root := filepath.Join(b.dir, "idle-"+name)
-		if err := os.MkdirAll(root, 0o755); err != nil {
+		if err := writeRelease(root); err != nil {
 			return ours, theirs, err
 		}
 		url, stop, err := drill.QuietMetadata(ctx, b.path("ec2-metadata-mock"), root, fmt.Sprintf("i-%017d", n))
@@ -51,7 +60,8 @@ func (b *runner) idle(ctx context.Context, d time.Duration) (ours, theirs usage,
 		}
 		defer func() { err = errors.Join(err, stop()) }()
 		cmd := exec.Command(b.path(name))
-		cmd.Env = idleSettings(url, root)
+		cmd.Env = append(idleSettings(url, watch.server.URL, root), "SSL_CERT_FILE="+watch.certificates,
+			fmt.Sprintf("TANDEM_RELEASE_SECONDS=%g", min(d/reports, 5*time.Minute).Seconds()))
 		if processes[n], err = child.Start(cmd); err != nil {
 			return ours, theirs, err
 		}
@@ -71,16 +81,28 @@ func (b *runner) idle(ctx context.Context, d time.Duration) (ours, theirs usage,
 		pid := processes[n].PID()
 		u.rss, u.cpu = peakMemory(pid), 100*(cpuTime(pid)-before[n]).Seconds()/d.Seconds()
 	}
+	if n := watch.reports.Load(); n < reports && ctx.Err() == nil {
+		return ours, theirs, fmt.Errorf("the agent has reported its release %d times, want %d at least", n, reports)
+	}
 	return ours, theirs, context.Cause(ctx)
 }
 
-func idleSettings(metadata, root string) []string {
+// writeRelease records a release below root, as setup does.
+func writeRelease(root string) error {
+	file := filepath.Join(root, rescue.ReleaseFile)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(file, []byte("SERVICE_VERSION=42\n"), 0o600)
+}
+
+func idleSettings(metadata, aws, root string) []string {
 	settings := []string{
 		"PATH=" + os.Getenv("PATH"), "AWS_EC2_METADATA_SERVICE_ENDPOINT=" + metadata, "TANDEM_ROOT=" + root, "TANDEM_METRICS_ADDRESS=127.0.0.1:0",
 		"TANDEM_ENVIRONMENT=bench", "TANDEM_CLUSTER=web", "TANDEM_LIFECYCLE=spot", "TANDEM_GROUP=bench-web-spot", "TANDEM_TARGET_GROUP_ARN=arn",
 		"TANDEM_RESCUE_GROUP=bench-web-on-demand", "TANDEM_RESCUE_POLICY_ARN=rescue", fmt.Sprintf("TANDEM_POLL_SECONDS=%g", poll.Seconds()),
 	}
-	for name, value := range moto.Environment("http://127.0.0.1:1") { // nobody is called
+	for name, value := range moto.Environment(aws) {
 		settings = append(settings, name+"="+value)
 	}
 	return settings
