@@ -31,6 +31,10 @@ var version = "unknown"
 // memory from the service.
 const memoryLimit = 10 << 20
 
+// leastSilence is more than twice what a round of questions takes that are all
+// answered as late as may be.
+const leastSilence = 20 * time.Second
+
 func main() { os.Exit(run(os.Args[1:], os.Getenv, os.Stdout, os.Stderr)) }
 
 // run returns 0 when it was told to end, 1 when something failed and 2 when a
@@ -69,7 +73,7 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer cancel()
 	serveMetrics(ctx, s.metricsAddress, metrics, log)
-	notify(log, daemon.SdNotifyReady)
+	notify(log, fmt.Sprintf("%s\nWATCHDOG_USEC=%d", daemon.SdNotifyReady, watchdog(s.config.Budget.Poll).Microseconds()))
 	log.Info("started", "version", version, "cluster", s.config.Cluster, "group", s.config.Group)
 	if err := agent.Run(ctx); err != nil {
 		log.Error("ended", "error", err)
@@ -79,6 +83,11 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 	log.Info("ended")
 	return 0
 }
+
+// watchdog is how long the agent may be silent before systemd takes it for one
+// that hangs and starts it anew: 30 s of the usual notice of two minutes, which
+// is why the unit's own limit is only for the start.
+func watchdog(poll time.Duration) time.Duration { return 2*poll + leastSilence }
 
 // alive tells systemd's watchdog, as often as systemd asks for, that polls
 // come to their end.

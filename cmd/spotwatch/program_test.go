@@ -91,7 +91,7 @@ func TestTellsSystemd(t *testing.T) {
 	}
 	m.env = append(m.env, "NOTIFY_SOCKET="+address.Name)
 	m.start()
-	told("READY=1")
+	told("READY=1\nWATCHDOG_USEC=20200000") // two polls and 20 s
 	told("STATUS=watching " + m.Instances[0])
 	m.metadata.Faults(func(string) *rescuetest.Answer { return &rescuetest.Answer{} })
 	m.until("the metadata service is missed", m.logged("the metadata service does not say"))

@@ -41,6 +41,9 @@ const (
 // recommendation, no group.
 var ErrNotFound = errors.New("not found")
 
+// ErrMalformed is an answer that cannot be read.
+var ErrMalformed = errors.New("malformed")
+
 // StatusError is an answer that is neither content nor ErrNotFound.
 type StatusError struct {
 	Path   string

@@ -41,7 +41,8 @@ type Interruption struct {
 }
 
 // Interruption asks for the interruption notice. Where there is none, the
-// error is ErrNotFound; any other error says that nothing is known.
+// error is ErrNotFound; any other error says that nothing is known, and
+// ErrMalformed that the service has answered all the same.
 func (c *Client) Interruption(ctx context.Context) (Interruption, error) {
 	text, err := c.Get(ctx, InstanceActionPath)
 	if err != nil {
@@ -49,10 +50,10 @@ func (c *Client) Interruption(ctx context.Context) (Interruption, error) {
 	}
 	var notice struct{ Action, Time string }
 	if err := json.Unmarshal([]byte(text), &notice); err != nil {
-		return Interruption{}, fmt.Errorf("instance metadata %s: %w", InstanceActionPath, err)
+		return Interruption{}, fmt.Errorf("instance metadata %s: %w: %w", InstanceActionPath, ErrMalformed, err)
 	}
 	if notice.Action == "" {
-		return Interruption{}, fmt.Errorf("instance metadata %s: it names no action", InstanceActionPath)
+		return Interruption{}, fmt.Errorf("instance metadata %s: %w: it names no action", InstanceActionPath, ErrMalformed)
 	}
 	at, err := time.Parse(time.RFC3339, notice.Time)
 	if err != nil {
@@ -71,7 +72,7 @@ func (c *Client) Rebalance(ctx context.Context) (noticeTime string, err error) {
 	}
 	var recommendation struct{ NoticeTime string }
 	if err := json.Unmarshal([]byte(text), &recommendation); err != nil {
-		return "", fmt.Errorf("instance metadata %s: %w", RebalancePath, err)
+		return "", fmt.Errorf("instance metadata %s: %w: %w", RebalancePath, ErrMalformed, err)
 	}
 	return recommendation.NoticeTime, nil
 }

@@ -105,7 +105,8 @@ func (a *Agent) begin(ctx context.Context) {
 }
 
 // poll asks the metadata service for everything once. Where the first question
-// goes unanswered, the others are not put.
+// goes unanswered, the others are not put; an answer that cannot be read stands
+// in nobody's way.
 func (a *Agent) poll(ctx context.Context) {
 	now := a.Now()
 	a.Alive("watching " + a.id)
@@ -119,7 +120,7 @@ func (a *Agent) poll(ctx context.Context) {
 			a.quiet = now
 			a.notInterrupted(ctx)
 		}
-		if !a.heard(imds.InstanceActionPath, err) {
+		if !a.heard(imds.InstanceActionPath, err) && !errors.Is(err, imds.ErrMalformed) {
 			return
 		}
 		recommended, err := a.Metadata.Rebalance(ctx)
@@ -178,7 +179,12 @@ func (a *Agent) interrupted(ctx context.Context, notice imds.Interruption) {
 	case first || s.Drain.Reason != reasonInterruption:
 		s = a.noticed(notice, end, now)
 	case end.Before(s.Drain.End.Add(-time.Second)):
-		s = a.journal.change(func(s *state) { s.Drain.End = end })
+		s.Drain.End = end
+		a.journal.change(func(s *state) {
+			if s.Drain != nil { // withdrawn just before this notice
+				s.Drain.End = end
+			}
+		})
 	}
 	schedule := a.Budget.Schedule(now, s.Drain.End)
 	a.callForRescue(ctx, reasonInterruption, schedule.API, later(s.Drain.End, now.Add(a.Budget.API)))

@@ -277,11 +277,14 @@ func (a *Agent) syncJournal(ctx context.Context) {
 // completeLifecycle ends the wait of the group's hook, once the group
 // terminates the instance and the instance is done.
 func (a *Agent) completeLifecycle(ctx context.Context) {
-	s := a.journal.read()
-	if a.LifecycleHook == "" || !s.Terminating || s.Completed || s.Drain == nil || s.Drain.Finished.IsZero() || !a.completing.TryLock() {
+	if a.LifecycleHook == "" || !a.completing.TryLock() {
 		return
 	}
 	defer a.completing.Unlock()
+	s := a.journal.read()
+	if !s.Terminating || s.Completed || s.Drain == nil || s.Drain.Finished.IsZero() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, a.Budget.API)
 	defer cancel()
 	err := a.persist(ctx, "completion of the lifecycle action", attemptTimeout, a.Now().Add(a.Budget.API), func(error) {}, func(ctx context.Context) error {

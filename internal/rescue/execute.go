@@ -19,7 +19,11 @@ var errUnknown = errors.New("its outcome is unknown")
 // callForRescue begins a rescue, unless one is under way or done. It counts as
 // failed at due, or when it is refused, and is given up at end.
 func (a *Agent) callForRescue(ctx context.Context, reason string, due, end time.Time) {
-	if a.journal.read().Rescue.State == rescueDone || !a.rescuing.TryLock() {
+	if !a.rescuing.TryLock() {
+		return
+	}
+	if a.journal.read().Rescue.State == rescueDone { // looked up with the lock held: the one before may just have ended
+		a.rescuing.Unlock()
 		return
 	}
 	a.tasks.Go(func() {

@@ -74,6 +74,20 @@ func TestMetadataServiceFails(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a notice that cannot be read, and a group that terminates", func(t *testing.T) {
+		w := newWorld(t, defaultSize)
+		w.start()
+		w.metadata.Faults(func(path string) *rescuetest.Answer {
+			if path == imds.InstanceActionPath {
+				return &rescuetest.Answer{Status: http.StatusOK, Body: `{}`}
+			}
+			return nil
+		})
+		w.metadata.Target("Terminated")
+		w.drained()
+		w.registered(false)
+		w.desired(1)
+	})
 	t.Run("flapping", func(t *testing.T) {
 		w := newWorld(t, defaultSize)
 		w.metadata.Faults(func(string) *rescuetest.Answer {
