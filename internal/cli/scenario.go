@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -28,6 +29,7 @@ type scenarioFlags struct {
 	ignore          []string
 	start, unit     string
 	gaps            string
+	initial         map[string]int
 	duration        time.Duration
 	seed            uint64
 	objective       float64
@@ -50,6 +52,7 @@ func (o *scenarioFlags) add(cmd *cobra.Command) {
 	f.DurationVar(&o.duration, "duration", 0, "how long generated loads go on, such as 168h; default: a day, or a week with a weekly shape")
 	f.StringVar(&o.unit, "unit", "", "what the load counts: requests (a second) or cores; default: what its header says, else requests")
 	f.StringVar(&o.gaps, "gaps", "", "what holds in gaps of CSV: hold, interpolate, zero or refuse; default hold")
+	f.StringToIntVar(&o.initial, "initial", nil, "instances at the start by group, such as prod-obelix-spot=4; default: the desired capacity in FROM, or the minimum")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the random draws and of the load's noise")
 	f.Float64Var(&o.objective, "objective", 0, "CPU in percent to stay below; default 80")
 	f.DurationVar(&o.step, "step", time.Minute, "resolution, 1s to 1m")
@@ -106,15 +109,19 @@ func (a *app) scenarios(ctx context.Context, o scenarioFlags, loadText string, f
 			return nil, err
 		}
 		s.name = s.Cluster.Name
+		o.begin(s.Cluster)
 		if err := s.Validate(); err != nil {
 			return nil, check.InputError{Err: fmt.Errorf("%s: %w", path, err)}
+		}
+		if note := s.crowded(); note != "" {
+			s.warnings = append(s.warnings, note)
 		}
 		scenarios = append(scenarios, s)
 	}
 	if len(from) == 2 && scenarios[0].name == scenarios[1].name {
 		scenarios[0].name, scenarios[1].name = from[0], from[1]
 	}
-	return scenarios, o.known(scenarios)
+	return scenarios, cmp.Or(o.known(scenarios), o.begun(scenarios))
 }
 
 // idle refuses flags that have no effect on what is read.

@@ -114,6 +114,9 @@ func (a *app) tuneConfig(ctx context.Context, o *tuneOptions, file string) (tune
 		if err != nil {
 			return cfg, err
 		}
+		for _, note := range scenarios[0].warnings {
+			fmt.Fprintf(a.screen, "note: %s: %s\n", text, note)
+		}
 		cfg.Traces = append(cfg.Traces, tune.Trace{Name: text, Scenario: scenarios[0].Scenario})
 	}
 	cfg.Cluster = o.scenario.cluster

@@ -3,6 +3,7 @@ package tune
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -16,6 +17,7 @@ import (
 type evaluator struct {
 	space      *space
 	scenarios  []simulate.Scenario // of the traces
+	initial    []map[string]int    // instances at the start, by trace and group
 	distance   report.Distance
 	simulators []*simulate.Simulator
 	progress   func(done int)
@@ -34,7 +36,12 @@ func newEvaluator(cfg Config, s *space) (*evaluator, error) {
 	}
 	for _, t := range cfg.Traces {
 		scenario := t.Scenario
-		scenario.Cluster, scenario.Options = cluster, simulate.Options{}
+		initial := map[string]int{}
+		for _, g := range scenario.Cluster.Groups {
+			initial[g.Name] = g.Initial
+		}
+		e.initial = append(e.initial, initial)
+		scenario.Cluster, scenario.Options = e.begin(cluster, len(e.scenarios)), simulate.Options{}
 		if err := scenario.Validate(); err != nil {
 			return nil, check.InputErrorf("%s: %w", t.Name, err)
 		}
@@ -48,6 +55,17 @@ func newEvaluator(cfg Config, s *space) (*evaluator, error) {
 		e.progress = func(done int) { cfg.Progress(min(done, cfg.Candidates), cfg.Candidates) }
 	}
 	return e, nil
+}
+
+// begin returns a candidate's cluster with the instances that a trace begins
+// with, as far as the candidate's maximum goes.
+func (e *evaluator) begin(c simulate.Cluster, trace int) simulate.Cluster {
+	groups := slices.Clone(c.Groups)
+	for i := range groups {
+		groups[i].Initial = min(e.initial[trace][groups[i].Name], groups[i].Max)
+	}
+	c.Groups = groups
+	return c
 }
 
 // job is one run and what came of it.
@@ -74,7 +92,7 @@ func (e *evaluator) run(ctx context.Context, jobs []job, counts bool) error {
 				}
 				j := &jobs[n]
 				scenario := e.scenarios[j.trace]
-				scenario.Cluster = j.cluster
+				scenario.Cluster = e.begin(j.cluster, j.trace)
 				scenario.Seed += j.seed
 				result, err := sim.Run(ctx, scenario)
 				if err != nil {

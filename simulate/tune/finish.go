@@ -227,8 +227,8 @@ func (s *search) sweep(ctx context.Context, chosen *Candidate, c *Check) error {
 	}
 	var trials []simulate.Trial
 	var others []*Candidate
-	for _, scenario := range s.pool.scenarios {
-		scenario.Cluster = cluster
+	for trace, scenario := range s.pool.scenarios {
+		scenario.Cluster = s.pool.begin(cluster, trace)
 		if trials, err = simulate.Sweep(ctx, scenario); err != nil {
 			return err
 		}

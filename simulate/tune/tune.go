@@ -76,7 +76,10 @@ type Config struct {
 type Trace struct {
 	// Name is for reports.
 	Name string
-	// Scenario is simulated with each candidate in the place of its cluster.
+	// Scenario is simulated with each candidate in the place of its cluster,
+	// of which only the groups' Initial counts: how many instances there are at
+	// the start, up to the candidate's maximum. A group that it does not have
+	// begins with its minimum.
 	Scenario simulate.Scenario
 }
 
