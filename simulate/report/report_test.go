@@ -91,7 +91,7 @@ func TestVerdict(t *testing.T) {
 		{aDay("little", 10), report.Fair, "0.0012 % of the work"},
 		{aDay("much", 8640), report.Poor, "1.0 % of the work"},
 		{over, report.Poor, "above the objective of 80 % for 2 h"},
-		{dear, report.Poor, "saves -3.0 %"},
+		{dear, report.Poor, "costs 3.0 % more than the on-demand fleet"},
 		{stuck, report.Fair, "group prod-obelix-spot stood at its maximum"},
 		{growing, report.Fair, "no policy removes instances from group prod-obelix-spot"},
 		{both, report.Good, "75.0 % less cost"},

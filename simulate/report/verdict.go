@@ -73,7 +73,7 @@ func verdict(r Run) Verdict {
 		{share(float64(s.OverObjective), float64(s.Duration)), fairOver, poorOver,
 			fmt.Sprintf("CPU was above the objective of %g %% for %s", r.Objective, longTime(s.OverObjective))},
 		{-s.PeakFleet.Saving, -minimumSaving, 0,
-			fmt.Sprintf("it saves %s against the on-demand fleet sized for the peak", percent(s.PeakFleet.Saving))},
+			"it " + saves(s.PeakFleet.Saving) + " the on-demand fleet sized for the peak"},
 		{float64(s.Flaps) / days, fairFlaps, never,
 			fmt.Sprintf("%d changes were taken back soon after: scale-out and scale-in work against each other", s.Flaps)},
 	}
@@ -89,6 +89,13 @@ func verdict(r Run) Verdict {
 			fmt.Sprintf("group %s stood at its maximum for %s: it could not have followed more", g.Name, longTime(atMax))})
 	}
 	return grade(rules, s)
+}
+
+func saves(saving float64) string {
+	if saving < 0 {
+		return "costs " + percent(-saving) + " more than"
+	}
+	return "saves " + percent(saving) + " against"
 }
 
 // onlyGrows tells whether policies add to a group and none takes away.
