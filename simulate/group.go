@@ -120,7 +120,7 @@ func (g *group) replaceUnhealthy(i, now int) {
 		g.replaced, g.replacedIn = 0, interval
 	}
 	c := g.cohorts[i]
-	k := min(c.n, max(1, g.desired/10)-g.replaced)
+	k := max(0, min(c.n, max(1, g.desired/10)-g.replaced)) // fewer may be allowed than have been
 	g.replaced += k
 	g.cohorts[i].n -= k
 	g.cohorts[i].failAt = now + 1

@@ -139,6 +139,19 @@ func TestGracePeriod(t *testing.T) {
 	}
 }
 
+// TestUnhealthyWhileShrinking: a group that shrinks may have replaced more in an
+// interval than its new size allows. Then it replaces none, and gains none.
+func TestUnhealthyWhileShrinking(t *testing.T) {
+	s := lab(10, percent(10, 90, 10), step(simulate.ChangeInCapacity, 50, open(30)), simple(simulate.ExactCapacity, 35, low(50)))
+	s.Model.SetupMedian, s.Model.ReplacementInterval = 24*time.Hour, time.Hour
+	g := &s.Cluster.Groups[0]
+	g.LoadBalancerHealth, g.GracePeriod, g.Warmup = true, 5*time.Minute, ptr(time.Hour)
+	g.Policies[1].Alarms[0].EvaluationPeriods = 6
+	// At 6 four of 40 are replaced; at 7 the five oldest go, and only three of 35 might be replaced.
+	r := expect(t, s, "1 g policy 10->40", "7 g policy 40->35", "end")
+	expectInService(t, r, 10, 10, 10, 10, 10, 10, 10, 5, 5, 5, 5, 5)
+}
+
 // TestDeregistered targets get requests for a while, and cost until the end.
 func TestDeregistered(t *testing.T) {
 	s := lab(10, percent(10, 10, 90), simple(simulate.ExactCapacity, 6, low(50)))

@@ -34,7 +34,7 @@ type mutation struct {
 // reference and holds properties.
 const rules = "Round|Repeated|StepBounds|Adjust|Warm|Cooldown$|StepIgnores|Hook|Largest|Replacement|Sliding|Fires|MOfN|Compar|" +
 	"Delay|Basic|Statist|NoInst|AlarmOn|Missing|TestReclaim|Rebalance|Rescue|NoCapacity|Price|Purchase|Oldest|EvenShare|" +
-	"Overload|Requests|Boot|Grace|Dereg|Flaps|Fleets|Separate|Drain|SimpleWaits|Terminating"
+	"Overload|Requests|Boot|Grace|Dereg|Flaps|Fleets|Separate|Drain|SimpleWaits|Terminating|Unhealthy"
 
 func main() {
 	only := flag.String("run", "", "only mutations whose name matches")

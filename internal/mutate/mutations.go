@@ -111,6 +111,7 @@ var mutations = []mutation{
 	{name: "EC2 checks see the load balancer", file: "launch.go", old: "g.spec.LoadBalancerHealth && fail", new: "fail"},
 	{name: "no grace", file: "prepare.go", old: "c.steps(spec.GracePeriod + c.healthCheck)", new: "c.steps(c.healthCheck)"},
 	{name: "all unhealthy at once", file: "group.go", old: "min(c.n, max(1, g.desired/10)-g.replaced)", new: "c.n"},
+	{name: "replacing fewer than none", file: "group.go", old: "max(0, min(c.n, max(1, g.desired/10)-g.replaced))", new: "min(c.n, max(1, g.desired/10)-g.replaced)"},
 	{name: "a tenth each minute", file: "group.go", old: "now / g.clock.unhealthy", new: "now / g.clock.perMinute"},
 	{name: "a tenth forever", file: "group.go", old: "		g.replaced, g.replacedIn = 0, interval\n", new: "		g.replacedIn = interval\n"},
 	{name: "no drain", file: "group.go", old: "		end += g.t.deregistration\n", new: ""},
