@@ -45,24 +45,27 @@ type scenarioFlags struct {
 
 func (o *scenarioFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.cluster, "cluster", "", "which cluster, where there are several")
-	f.StringVar(&o.region, "region", "", "AWS region, for prices; default: the one in FROM")
+	f.StringVar(&o.cluster, "cluster", "", "`NAME` of the cluster, where there are several")
+	f.StringVar(&o.region, "region", "", "AWS `REGION`, for prices; default: the one in FROM")
 	f.StringArrayVar(&o.ignore, "ignore", nil, "leave out what is at this Terraform `ADDRESS`; repeatable")
-	f.StringVar(&o.start, "start", "", "time of the load's first value, such as 2026-03-02 or 2026-03-02T08:00:00Z")
+	f.StringVar(&o.start, "start", "", "`TIME` of the load's first value, such as 2026-03-02 or 2026-03-02T08:00:00Z")
 	f.DurationVar(&o.duration, "duration", 0, "how long generated loads go on, such as 168h; default: a day, or a week with a weekly shape")
 	f.StringVar(&o.unit, "unit", "", "what the load counts: requests (a second) or cores; default: what its header says, else requests")
 	f.StringVar(&o.gaps, "gaps", "", "what holds in gaps of CSV: hold, interpolate, zero or refuse; default hold")
-	f.StringToIntVar(&o.initial, "initial", nil, "instances at the start by group, such as prod-obelix-spot=4; default: the desired capacity in FROM, or the minimum")
+	f.StringToIntVar(&o.initial, "initial", nil, "instances at the start: `GROUP=NUMBER`, such as prod-obelix-spot=4; default: the desired capacity in FROM, or the minimum")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the random draws and of the load's noise")
 	f.Float64Var(&o.objective, "objective", 0, "CPU in percent to stay below; default 80")
 	f.DurationVar(&o.step, "step", time.Minute, "resolution, 1s to 1m")
-	f.StringToStringVar(&o.set, "set", nil, "set a parameter of the model, such as setup-median=180 (docs/simulate-model.md)")
-	f.StringToStringVar(&o.onDemand, "on-demand-price", nil, "USD an hour by instance type, such as m4.large=0.125")
-	f.StringToStringVar(&o.spot, "spot-price", nil, "USD an hour by instance type")
-	f.StringToStringVar(&o.vcpus, "vcpus", nil, "vCPUs by instance type")
+	f.StringToStringVar(&o.set, "set", nil, "set a parameter of the model: `NAME=NUMBER`, such as setup-median=180 (docs/simulate-model.md)")
+	f.StringToStringVar(&o.onDemand, "on-demand-price", nil, "`TYPE=USD` an hour, such as m4.large=0.125")
+	f.StringToStringVar(&o.spot, "spot-price", nil, "`TYPE=USD` an hour")
+	f.StringToStringVar(&o.vcpus, "vcpus", nil, "how much CPU a type has: `TYPE=NUMBER`")
 	f.StringVar(&o.marketFile, "market", "", "CSV `FILE` of reclaims, spot prices and lack of capacity over time (docs/loads.md)")
 	f.Float64Var(&o.reclaims, "reclaim-rate", 0, "spot reclaims per instance and hour, such as 0.01")
 	f.Float64Var(&o.reclaimShare, "reclaim-share", simulate.DefaultReclaimShare, "part of a type's instances that one reclaim takes along")
+	for _, name := range []string{"initial", "set", "on-demand-price", "spot-price", "vcpus"} {
+		f.Lookup(name).DefValue = "" // none, not []
+	}
 	f.StringArrayVar(&o.outages, "no-capacity", nil, "no spot instance can be launched in `FROM-TO[:TYPE]`, from the start, such as 2h-3h30m:m4.large; repeatable")
 }
 

@@ -32,7 +32,7 @@ type simulateOptions struct {
 func newSimulateCommand(a *app) *cobra.Command {
 	var o simulateOptions
 	cmd := &cobra.Command{
-		Use:   "simulate [FLAGS] FROM",
+		Use:   "simulate {FROM | --compare A B}",
 		Short: "Replay a load against scaling policies, offline",
 		Long: `Replay a load against the Auto Scaling groups, policies and alarms in FROM, and
 say what would have happened: capacity, CPU, activities, unserved work, cost.

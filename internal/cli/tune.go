@@ -33,7 +33,7 @@ type tuneOptions struct {
 func newTuneCommand(a *app) *cobra.Command {
 	var o tuneOptions
 	cmd := &cobra.Command{
-		Use:   "tune [FLAGS] FILE",
+		Use:   "tune FILE",
 		Short: "Search for a cheaper scaling policy that keeps the objective",
 		Long: `Search thresholds, periods, steps, cooldowns, warm-ups and sizes of a cluster in
 the description FILE for the cheapest policy that keeps the objective on all
