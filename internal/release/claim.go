@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/tandem-iac/tandem/internal/check"
+	"github.com/tandem-iac/tandem/internal/object"
 	"github.com/tandem-iac/tandem/internal/release/archive"
 )
 
@@ -54,8 +55,8 @@ func (l *Ledger) take(ctx context.Context, info archive.Info) (claim, error) {
 			return claim{}, err
 		}
 		c := claim{Version: next, State: claimOpen, ID: id, Owner: id, By: l.by, At: l.now().UTC(), Tree: info.Tree}
-		c.etag, err = l.store.createJSON(ctx, l.numbered(claimsDir, next), c)
-		if !errors.Is(err, errRefused) {
+		c.etag, err = l.store.CreateJSON(ctx, l.numbered(claimsDir, next), c)
+		if !errors.Is(err, object.ErrRefused) {
 			return c, err
 		}
 		if err := b.wait(ctx); err != nil {
@@ -71,7 +72,7 @@ func (l *Ledger) next(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	highest := latest.Version
-	for o, err := range l.store.list(ctx, l.key(claimsDir), l.numbered(claimsDir, highest)) {
+	for o, err := range l.store.List(ctx, l.key(claimsDir), l.numbered(claimsDir, highest)) {
 		if err != nil {
 			return 0, err
 		}
@@ -88,7 +89,7 @@ func (l *Ledger) resume(ctx context.Context, cfg PublishConfig, info archive.Inf
 	version := cfg.Resume
 	c, err := l.readClaim(ctx, version)
 	switch {
-	case errors.Is(err, errNotFound):
+	case errors.Is(err, object.ErrNotFound):
 		return claim{}, check.InputErrorf("version %d of %s was never begun: publish without --resume", version, l.artifact)
 	case err != nil:
 		return claim{}, err
@@ -106,25 +107,25 @@ func (l *Ledger) resume(ctx context.Context, cfg PublishConfig, info archive.Inf
 func (l *Ledger) readClaim(ctx context.Context, version int) (claim, error) {
 	var c claim
 	key := l.numbered(claimsDir, version)
-	o, err := l.store.getJSON(ctx, key, &c)
+	o, err := l.store.GetJSON(ctx, key, &c)
 	if err == nil && c.Version != version {
-		err = &DamagedError{fmt.Errorf("s3://%s/%s is the claim of version %d; %s", l.store.bucket, key, c.Version, restore)}
+		err = &object.DamagedError{Err: fmt.Errorf("s3://%s/%s is the claim of version %d; %s", l.store.Bucket, key, c.Version, object.Restore)}
 	}
-	c.etag, c.modified = o.etag, o.modified
+	c.etag, c.modified = o.ETag, o.Modified
 	return c, err
 }
 
 // decided is the manifest that a committed claim holds.
 func (l *Ledger) decided(c claim) (Manifest, error) {
 	if c.Manifest == nil {
-		return Manifest{}, &DamagedError{fmt.Errorf("s3://%s/%s is committed and holds no manifest; %s", l.store.bucket, l.numbered(claimsDir, c.Version), restore)}
+		return Manifest{}, &object.DamagedError{Err: fmt.Errorf("s3://%s/%s is committed and holds no manifest; %s", l.store.Bucket, l.numbered(claimsDir, c.Version), object.Restore)}
 	}
 	return *c.Manifest, nil
 }
 
-// update replaces a claim unless somebody else has: then errRefused.
+// update replaces a claim unless somebody else has: then object.ErrRefused.
 func (l *Ledger) update(ctx context.Context, c claim) (claim, error) {
-	etag, err := l.store.replaceJSON(ctx, l.numbered(claimsDir, c.Version), c, c.etag)
+	etag, err := l.store.ReplaceJSON(ctx, l.numbered(claimsDir, c.Version), c, c.etag)
 	c.etag = etag
 	return c, err
 }
@@ -133,7 +134,7 @@ func (l *Ledger) update(ctx context.Context, c claim) (claim, error) {
 func (l *Ledger) commit(ctx context.Context, c claim, m Manifest) (claim, error) {
 	c.State, c.Manifest = claimCommitted, &m
 	c, err := l.update(ctx, c)
-	if errors.Is(err, errRefused) {
+	if errors.Is(err, object.ErrRefused) {
 		err = &LostError{l.artifact, c.Version}
 	}
 	return c, err

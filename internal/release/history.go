@@ -10,6 +10,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/tandem-iac/tandem/internal/object"
 )
 
 // The actions of changes.
@@ -64,7 +66,7 @@ func (l *Ledger) record(ctx context.Context) (*record, error) {
 	if r.stable, err = l.pointer(ctx, stableName); err != nil {
 		return nil, err
 	}
-	for o, err := range l.store.list(ctx, l.key(historyDir), "") {
+	for o, err := range l.store.List(ctx, l.key(historyDir), "") {
 		if err != nil {
 			return nil, err
 		}
@@ -116,9 +118,9 @@ func (r *record) readPage(ctx context.Context) error {
 // change reads one that was announced.
 func (l *Ledger) change(ctx context.Context, number int) (Change, error) {
 	var c Change
-	_, err := l.store.getJSON(ctx, l.numbered(historyDir, number), &c)
-	if errors.Is(err, errNotFound) {
-		err = fmt.Errorf("s3://%s/%s: %w", l.store.bucket, l.numbered(historyDir, number), err)
+	_, err := l.store.GetJSON(ctx, l.numbered(historyDir, number), &c)
+	if errors.Is(err, object.ErrNotFound) {
+		err = fmt.Errorf("s3://%s/%s: %w", l.store.Bucket, l.numbered(historyDir, number), err)
 	}
 	return c, err
 }
@@ -221,8 +223,8 @@ func (r *record) oldest(ctx context.Context, count int) (int, error) {
 func (l *Ledger) announce(ctx context.Context, c Change, last int) (Change, error) {
 	c.ID = l.newID()
 	for c.Number = last + 1; ; c.Number++ {
-		_, err := l.store.createJSON(ctx, l.numbered(historyDir, c.Number), c)
-		if !errors.Is(err, errRefused) {
+		_, err := l.store.CreateJSON(ctx, l.numbered(historyDir, c.Number), c)
+		if !errors.Is(err, object.ErrRefused) {
 			return c, err
 		}
 	}

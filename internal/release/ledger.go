@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/tandem-iac/tandem/internal/object"
 	"github.com/tandem-iac/tandem/internal/pause"
 )
 
@@ -40,7 +41,7 @@ type Config struct {
 // Ledger is the releases of one artifact in one environment. Any number of
 // them, in any number of processes, may work on the same releases.
 type Ledger struct {
-	store       store
+	store       object.Store
 	artifact    string
 	environment string
 	by          string
@@ -53,7 +54,7 @@ type Ledger struct {
 func New(cfg Config) *Ledger {
 	cfg = cfg.withDefaults()
 	return &Ledger{
-		store:       store{client: cfg.Client, bucket: cfg.Bucket, sleep: cfg.Sleep},
+		store:       object.Store{Client: cfg.Client, Bucket: cfg.Bucket, Sleep: cfg.Sleep},
 		artifact:    cfg.Artifact,
 		environment: cfg.Environment,
 		by:          cfg.By,
@@ -87,7 +88,6 @@ const (
 	archiveExt = ".tar.gz"
 	recordExt  = ".json"
 	contentZip = "application/gzip"
-	contentDoc = "application/json"
 	contentTxt = "text/plain; charset=utf-8"
 )
 
@@ -137,7 +137,7 @@ func (b *backoff) start() { b.started = b.ledger.now() }
 func (b *backoff) wait(ctx context.Context) error {
 	took := b.ledger.now().Sub(b.started)
 	b.window = min(max(leastWindow, 2*took, b.window*3/2), mostWindow)
-	return b.ledger.store.sleep(ctx, b.ledger.spread(b.window))
+	return b.ledger.store.Sleep(ctx, b.ledger.spread(b.window))
 }
 
 // TagName is the git tag that follows the stable version unless another one

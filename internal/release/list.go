@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tandem-iac/tandem/internal/check"
+	"github.com/tandem-iac/tandem/internal/object"
 )
 
 // readers is how many small objects are read at once.
@@ -47,7 +48,7 @@ func (v version) complete() bool { return !v.manifest.IsZero() }
 func (l *Ledger) versions(ctx context.Context) ([]version, error) {
 	byNumber := map[int]version{}
 	prefix := l.key(l.artifact + "-")
-	for o, err := range l.store.list(ctx, prefix, "") {
+	for o, err := range l.store.List(ctx, prefix, "") {
 		if err != nil {
 			return nil, err
 		}
@@ -91,14 +92,14 @@ func (l *Ledger) List(ctx context.Context, limit int) ([]Entry, error) {
 	group.SetLimit(readers)
 	for i, v := range versions {
 		group.Go(func() error {
-			_, err := l.store.getJSON(ctx, l.manifestKey(v.number), &entries[i].Manifest)
-			if errors.Is(err, errNotFound) {
+			_, err := l.store.GetJSON(ctx, l.manifestKey(v.number), &entries[i].Manifest)
+			if errors.Is(err, object.ErrNotFound) {
 				return nil
 			}
 			if err == nil {
 				err = entries[i].check(l, v.number)
 			}
-			var damaged *DamagedError
+			var damaged *object.DamagedError
 			if errors.As(err, &damaged) {
 				entries[i] = Entry{Manifest: Manifest{Artifact: l.artifact, Environment: l.environment, Version: v.number}, Damage: damaged.Error()}
 			} else if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/git"
+	"github.com/tandem-iac/tandem/internal/object"
 )
 
 // PromoteConfig configures Promote and Rollback.
@@ -201,7 +202,7 @@ func (l *Ledger) moveStable(ctx context.Context, r *record, m Manifest, action s
 	c, err := l.readClaim(ctx, m.Version)
 	if err == nil && c.State == claimPruned {
 		return check.InputErrorf("version %d of %s is being pruned: promote another", m.Version, l.artifact)
-	} else if err != nil && !errors.Is(err, errNotFound) {
+	} else if err != nil && !errors.Is(err, object.ErrNotFound) {
 		return notMoved(ctx, err)
 	}
 	// Prune may have finished before the announcement.
@@ -212,7 +213,7 @@ func (l *Ledger) moveStable(ctx context.Context, r *record, m Manifest, action s
 	if err != nil && ctx.Err() != nil {
 		return l.interruptedMove(ctx, r.stable)
 	}
-	if !errors.Is(err, errRefused) {
+	if !errors.Is(err, object.ErrRefused) {
 		return err
 	}
 	now, err := l.pointer(ctx, stableName)

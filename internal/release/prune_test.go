@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/mototest"
+	"github.com/tandem-iac/tandem/internal/object"
 	"github.com/tandem-iac/tandem/internal/release"
 )
 
@@ -100,7 +101,7 @@ func TestDamagedRecords(t *testing.T) {
 			f := newFixture(t)
 			f.write(test.object, []byte(test.content))
 			err := test.act(f)
-			var damaged *release.DamagedError
+			var damaged *object.DamagedError
 			if !errors.As(err, &damaged) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want a DamagedError with %q", err, test.want)
 			}

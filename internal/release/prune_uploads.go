@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/tandem-iac/tandem/internal/awsclient"
+	"github.com/tandem-iac/tandem/internal/object"
 )
 
 // unfinishedUpload is a multipart upload that nobody has completed yet; S3
@@ -22,7 +23,7 @@ type unfinishedUpload struct {
 // unfinishedUploads lists the uploads that are old enough to be given up.
 func (p *pruner) unfinishedUploads(ctx context.Context) ([]unfinishedUpload, error) {
 	prefix := p.key(p.artifact + "-")
-	all, err := p.store.uploads(ctx, prefix)
+	all, err := p.store.Uploads(ctx, prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +34,7 @@ func (p *pruner) unfinishedUploads(ctx context.Context) ([]unfinishedUpload, err
 		if u.version, ours = numberOf(u.key, prefix, archiveExt); !ours || !p.old(aws.ToTime(m.Initiated)) {
 			continue
 		}
-		parts, err := p.store.parts(ctx, u.key, u.id)
+		parts, err := p.store.Parts(ctx, u.key, u.id)
 		if err != nil && !awsclient.HasCode(err, "NoSuchUpload") {
 			return nil, err
 		}
@@ -51,11 +52,11 @@ func (p *pruner) pruneUploads(ctx context.Context) error {
 		// A claim that was resumed lately may be at it.
 		if c, err := p.readClaim(ctx, u.version); err == nil && c.State == claimOpen && !p.old(c.modified) {
 			continue
-		} else if err != nil && !errors.Is(err, errNotFound) {
+		} else if err != nil && !errors.Is(err, object.ErrNotFound) {
 			return err
 		}
 		if !p.cfg.DryRun {
-			_, err := p.store.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &p.store.bucket, Key: &u.key, UploadId: &u.id})
+			_, err := p.store.Client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &p.store.Bucket, Key: &u.key, UploadId: &u.id})
 			if err != nil && !awsclient.HasCode(err, "NoSuchUpload") {
 				return err
 			}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/tandem-iac/tandem/internal/object"
 )
 
 // pruner is one run of Prune.
@@ -25,7 +27,7 @@ type pruner struct {
 // claim was committed by then is seen complete unless its publisher is slow.
 func (p *pruner) look(ctx context.Context) (err error) {
 	p.claims = map[int]time.Time{}
-	for o, err := range p.store.list(ctx, p.key(claimsDir), "") {
+	for o, err := range p.store.List(ctx, p.key(claimsDir), "") {
 		if err != nil {
 			return err
 		}
@@ -126,13 +128,13 @@ func (p *pruner) delete(ctx context.Context, number int) (deleted bool, err erro
 		return true, nil
 	}
 	c, err := p.readClaim(ctx, number)
-	if errors.Is(err, errNotFound) {
+	if errors.Is(err, object.ErrNotFound) {
 		c = claim{Version: number, ID: p.newID(), By: p.by, At: p.now().UTC()}
 	} else if err != nil {
 		return false, err
 	}
 	c.State = claimPruned
-	if c, err = p.update(ctx, c); errors.Is(err, errRefused) {
+	if c, err = p.update(ctx, c); errors.Is(err, object.ErrRefused) {
 		return false, nil // another prune
 	} else if err != nil {
 		return false, err
@@ -152,7 +154,7 @@ func (p *pruner) delete(ctx context.Context, number int) (deleted bool, err erro
 // erase deletes all of a version; the claim, which says that this may be
 // done, last.
 func (p *pruner) erase(ctx context.Context, number int) error {
-	return p.store.remove(ctx, p.manifestKey(number), p.archiveKey(number), p.numbered(claimsDir, number))
+	return p.store.Remove(ctx, p.manifestKey(number), p.archiveKey(number), p.numbered(claimsDir, number))
 }
 
 // pruneClaims finishes what the claims without a manifest say was begun.
@@ -162,7 +164,7 @@ func (p *pruner) pruneClaims(ctx context.Context) error {
 			continue
 		}
 		c, err := p.readClaim(ctx, number)
-		if errors.Is(err, errNotFound) {
+		if errors.Is(err, object.ErrNotFound) {
 			continue
 		} else if err != nil {
 			return err
@@ -192,7 +194,7 @@ func (p *pruner) pruneClaim(ctx context.Context, c claim) error {
 	}
 	if c.State == claimOpen {
 		c.State = claimAbandoned
-		if _, err := p.update(ctx, c); errors.Is(err, errRefused) {
+		if _, err := p.update(ctx, c); errors.Is(err, object.ErrRefused) {
 			return nil // committed at the last moment, or resumed
 		} else if err != nil {
 			return err
@@ -213,7 +215,7 @@ func (p *pruner) pruneArchives(ctx context.Context) error {
 			continue
 		}
 		if !p.cfg.DryRun {
-			if err := p.store.remove(ctx, p.archiveKey(v.number)); err != nil {
+			if err := p.store.Remove(ctx, p.archiveKey(v.number)); err != nil {
 				return err
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tandem-iac/tandem/internal/check"
+	"github.com/tandem-iac/tandem/internal/object"
 	"github.com/tandem-iac/tandem/internal/release/archive"
 )
 
@@ -35,10 +36,10 @@ type PublishConfig struct {
 
 func (c PublishConfig) withDefaults() PublishConfig {
 	if c.PartSize == 0 {
-		c.PartSize = defaultPartSize
+		c.PartSize = object.DefaultPartSize
 	}
 	if c.Workers == 0 {
-		c.Workers = defaultWorkers
+		c.Workers = object.DefaultWorkers
 	}
 	if c.Progress == nil {
 		c.Progress = func(int64, int64) {}
@@ -52,8 +53,8 @@ func (c PublishConfig) Validate() error {
 	var faults check.Errors
 	faults.Require(c.File != "", "File", c.File, "the name of an archive")
 	faults.Require(c.Resume >= 0, "Resume", strconv.Itoa(c.Resume), "a version from 1, or 0 for a new one")
-	faults.Require(c.PartSize >= minPartSize && c.PartSize <= maxPartSize, "PartSize", strconv.FormatInt(c.PartSize, 10),
-		fmt.Sprintf("%d..%d bytes, which S3 takes", minPartSize, int64(maxPartSize)))
+	faults.Require(c.PartSize >= object.MinPartSize && c.PartSize <= object.MaxPartSize, "PartSize", strconv.FormatInt(c.PartSize, 10),
+		fmt.Sprintf("%d..%d bytes, which S3 takes", object.MinPartSize, int64(object.MaxPartSize)))
 	faults.Require(c.Workers >= 1, "Workers", strconv.Itoa(c.Workers), "1 or more")
 	return faults.Err()
 }
@@ -95,11 +96,11 @@ func (l *Ledger) Publish(ctx context.Context, cfg PublishConfig) (m Manifest, er
 	}
 	for range foreignTries {
 		m, err = l.publish(ctx, file, cfg)
-		if !errors.Is(err, errForeign) || cfg.Resume != 0 {
+		if !errors.Is(err, object.ErrForeign) || cfg.Resume != 0 {
 			return m, err
 		}
 	}
-	return Manifest{}, fmt.Errorf("s3://%s/%s: something else writes archives there: %w", l.store.bucket, l.prefix(), err)
+	return Manifest{}, fmt.Errorf("s3://%s/%s: something else writes archives there: %w", l.store.Bucket, l.prefix(), err)
 }
 
 // publish claims one version, or takes over the one to be resumed, and
@@ -118,7 +119,7 @@ func (l *Ledger) publish(ctx context.Context, file *archive.File, cfg PublishCon
 	switch {
 	case err == nil:
 		return m, nil
-	case errors.Is(err, errForeign) || errors.As(err, &lost):
+	case errors.Is(err, object.ErrForeign) || errors.As(err, &lost):
 		return Manifest{}, err
 	case ctx.Err() != nil:
 		err = context.Cause(ctx) // rather than which request it ended
@@ -131,7 +132,7 @@ func (l *Ledger) publish(ctx context.Context, file *archive.File, cfg PublishCon
 func (l *Ledger) finish(ctx context.Context, c claim, file *archive.File, cfg PublishConfig) (Manifest, error) {
 	if c.State == claimOpen {
 		m, err := l.send(ctx, c, file, cfg)
-		if errors.Is(err, errForeign) {
+		if errors.Is(err, object.ErrForeign) {
 			c.State = claimAbandoned
 			_, giveUp := l.update(ctx, c)
 			return Manifest{}, errors.Join(err, giveUp)
@@ -151,9 +152,9 @@ func (l *Ledger) finish(ctx context.Context, c claim, file *archive.File, cfg Pu
 
 // complete makes a committed version visible.
 func (l *Ledger) complete(ctx context.Context, m Manifest) error {
-	_, err := l.store.createJSON(ctx, l.manifestKey(m.Version), m)
-	if errors.Is(err, errRefused) {
-		return fmt.Errorf("s3://%s/%s was written by something else", l.store.bucket, l.manifestKey(m.Version))
+	_, err := l.store.CreateJSON(ctx, l.manifestKey(m.Version), m)
+	if errors.Is(err, object.ErrRefused) {
+		return fmt.Errorf("s3://%s/%s was written by something else", l.store.Bucket, l.manifestKey(m.Version))
 	} else if err != nil {
 		return err
 	}
@@ -173,9 +174,11 @@ func (l *Ledger) send(ctx context.Context, c claim, file *archive.File, cfg Publ
 		return err
 	})
 	group.Go(func() error {
-		u := newUpload(l, c, cfg)
-		u.content, u.size = content, size
-		return u.run(ctx)
+		u := object.Upload{
+			Store: l.store, Key: l.archiveKey(c.Version), ContentType: contentZip, Owner: c.ID, Resume: cfg.Resume != 0,
+			Content: content, Size: size, PartSize: cfg.PartSize, Workers: cfg.Workers, Progress: cfg.Progress,
+		}
+		return u.Run(ctx)
 	})
 	if err := group.Wait(); err != nil {
 		return Manifest{}, err

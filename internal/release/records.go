@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tandem-iac/tandem/internal/check"
+	"github.com/tandem-iac/tandem/internal/object"
 	"github.com/tandem-iac/tandem/internal/release/archive"
 )
 
@@ -35,21 +36,15 @@ type Manifest struct {
 	Builder     string    `json:"builder"`
 }
 
-// DamagedError is a record that is not what tandem writes.
-type DamagedError struct{ Err error }
-
-func (e *DamagedError) Error() string { return e.Err.Error() }
-func (e *DamagedError) Unwrap() error { return e.Err }
-
 // check refuses a manifest that was copied from somewhere else: its SHA-256
 // would let another archive pass.
 func (m Manifest) check(l *Ledger, version int) error {
 	if m.Artifact != l.artifact || m.Environment != l.environment || m.Version != version {
-		return &DamagedError{fmt.Errorf("the manifest of %s %d is that of %s %d for %s: it was copied there or tampered with; use another version, or publish the build anew",
+		return &object.DamagedError{Err: fmt.Errorf("the manifest of %s %d is that of %s %d for %s: it was copied there or tampered with; use another version, or publish the build anew",
 			l.artifact, version, m.Artifact, m.Version, m.Environment)}
 	}
 	if len(m.SHA256) != 64 || m.Size <= 0 {
-		return &DamagedError{fmt.Errorf("the manifest of %s %d names no archive: use another version, or publish the build anew", l.artifact, version)}
+		return &object.DamagedError{Err: fmt.Errorf("the manifest of %s %d names no archive: use another version, or publish the build anew", l.artifact, version)}
 	}
 	return nil
 }
@@ -73,8 +68,8 @@ func (e *NotPublishedError) Error() string {
 // manifest reads that of a complete version.
 func (l *Ledger) manifest(ctx context.Context, version int) (Manifest, error) {
 	var m Manifest
-	_, err := l.store.getJSON(ctx, l.manifestKey(version), &m)
-	if errors.Is(err, errNotFound) {
+	_, err := l.store.GetJSON(ctx, l.manifestKey(version), &m)
+	if errors.Is(err, object.ErrNotFound) {
 		latest, err := l.pointer(ctx, latestName)
 		if err != nil {
 			return Manifest{}, err
@@ -111,14 +106,14 @@ func (p Pointer) String() string {
 
 // pointer reads one; it is zero where there is none.
 func (l *Ledger) pointer(ctx context.Context, name string) (Pointer, error) {
-	o, err := l.store.get(ctx, l.key(name))
-	if errors.Is(err, errNotFound) {
+	o, err := l.store.Get(ctx, l.key(name))
+	if errors.Is(err, object.ErrNotFound) {
 		return Pointer{}, nil
 	} else if err != nil {
 		return Pointer{}, err
 	}
-	values := archive.ParseLines(string(o.body))
-	p := Pointer{Commit: values["GIT_COMMIT"], Branch: values["GIT_BRANCH"], SHA256: values["SHA256"], etag: o.etag}
+	values := archive.ParseLines(string(o.Body))
+	p := Pointer{Commit: values["GIT_COMMIT"], Branch: values["GIT_BRANCH"], SHA256: values["SHA256"], etag: o.ETag}
 	if p.Version, err = strconv.Atoi(values["VERSION"]); err != nil || p.Version < 1 {
 		return Pointer{}, l.damagedPointer(name, "VERSION", values["VERSION"])
 	}
@@ -131,19 +126,19 @@ func (l *Ledger) pointer(ctx context.Context, name string) (Pointer, error) {
 }
 
 func (l *Ledger) damagedPointer(name, key, value string) error {
-	at := fmt.Sprintf("s3://%s/%s", l.store.bucket, l.key(name))
+	at := fmt.Sprintf("s3://%s/%s", l.store.Bucket, l.key(name))
 	again := "promote"
 	if name == latestName {
 		again = "publish"
 	}
-	return &DamagedError{fmt.Errorf("%s has %s %q, want a number from 1: put its former content back, or delete it with 'aws s3 rm %s' and %s again", at, key, value, at, again)}
+	return &object.DamagedError{Err: fmt.Errorf("%s has %s %q, want a number from 1: put its former content back, or delete it with 'aws s3 rm %s' and %s again", at, key, value, at, again)}
 }
 
 // move points name at m, unless somebody has moved it since old was read:
-// then errRefused.
+// then object.ErrRefused.
 func (l *Ledger) move(ctx context.Context, name string, old Pointer, m Manifest, change int) error {
 	p := Pointer{Version: m.Version, Commit: m.Commit, Branch: m.Branch, SHA256: m.SHA256, Change: change}
-	_, err := l.store.replace(ctx, l.key(name), contentTxt, []byte(p.String()), old.etag)
+	_, err := l.store.Replace(ctx, l.key(name), contentTxt, []byte(p.String()), old.etag)
 	return err
 }
 
@@ -157,7 +152,7 @@ func (l *Ledger) advance(ctx context.Context, m Manifest) error {
 			return err
 		}
 		err = l.move(ctx, latestName, latest, m, 0)
-		if !errors.Is(err, errRefused) {
+		if !errors.Is(err, object.ErrRefused) {
 			return err
 		}
 		if err := b.wait(ctx); err != nil {

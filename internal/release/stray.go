@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/tandem-iac/tandem/internal/object"
 )
 
 // StrayError says that latest-stable names a version that no change in the
@@ -45,7 +47,7 @@ func (l *Ledger) checkStray(ctx context.Context, stable Pointer) error {
 	}
 	c, err := l.change(ctx, stable.Change)
 	switch {
-	case errors.Is(err, errNotFound):
+	case errors.Is(err, object.ErrNotFound):
 		return &StrayError{Artifact: l.artifact, Version: stable.Version}
 	case err != nil:
 		return err

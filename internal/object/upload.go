@@ -1,6 +1,7 @@
-package release
+package object
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
@@ -23,122 +24,135 @@ import (
 	"github.com/tandem-iac/tandem/internal/awsclient"
 )
 
+// The defaults of Upload, and S3's limits:
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 const (
-	defaultPartSize = 8 << 20
-	defaultWorkers  = 8
-	// S3's limits: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-	minPartSize = 5 << 20
-	maxPartSize = 5 << 30
-	maxParts    = 10_000
-	// claimMetadata is the metadata of an archive that names the claim it was
-	// uploaded under.
-	claimMetadata = "tandem-claim"
+	DefaultPartSize = 8 << 20
+	DefaultWorkers  = 8
+	MinPartSize     = 5 << 20
+	MaxPartSize     = 5 << 30
+	maxParts        = 10_000
 )
 
-// errForeign says that the archive's key holds something from elsewhere.
-var errForeign = errors.New("an archive that nobody has claimed is there already")
+// ownerMetadata is the metadata of an object that names its owner.
+const ownerMetadata = "tandem-claim"
 
-// upload sends one archive. It holds no part in memory: parts are read from
-// the file as the network takes them.
-type upload struct {
-	store    store
-	key, id  string
-	resume   bool
-	content  io.ReaderAt
-	size     int64
-	partSize int64
-	workers  int
-	progress func(done, total int64)
-	done     atomic.Int64
+// ErrForeign says that the object's key holds something from elsewhere.
+var ErrForeign = errors.New("an object of somebody else's is there already")
+
+// Upload creates one large object. It holds no part in memory: parts are read
+// from the content as the network takes them.
+type Upload struct {
+	// Store and Key say where. Required.
+	Store Store
+	Key   string
+	// ContentType is the object's. Required.
+	ContentType string
+	// Owner tells this object from any other that could come under its key,
+	// and is kept beside it. Required.
+	Owner string
+	// Resume looks for what an earlier try with this owner has left, and goes
+	// on with it.
+	Resume bool
+	// Content is what to send, Size its length in bytes. Required.
+	Content io.ReaderAt
+	Size    int64
+	// PartSize is the size of the parts that are sent on their own, in bytes;
+	// they are larger where there would be too many. Zero: DefaultPartSize.
+	PartSize int64
+	// Workers is how many parts are under way at once. Zero: DefaultWorkers.
+	Workers int
+	// Progress is told how many bytes S3 has, from several goroutines at once.
+	// Nil: nobody asks.
+	Progress func(done, total int64)
+
+	done atomic.Int64
 }
 
-func newUpload(l *Ledger, c claim, cfg PublishConfig) *upload {
-	return &upload{
-		store: l.store, key: l.archiveKey(c.Version), id: c.ID, resume: cfg.Resume != 0,
-		partSize: cfg.PartSize, workers: cfg.Workers, progress: cfg.Progress,
+// Run creates the object. Whatever is under its key already is either what its
+// owner has uploaded before or ErrForeign.
+func (u *Upload) Run(ctx context.Context) error {
+	u.PartSize, u.Workers = cmp.Or(u.PartSize, DefaultPartSize), cmp.Or(u.Workers, DefaultWorkers)
+	if u.Progress == nil {
+		u.Progress = func(int64, int64) {}
 	}
-}
-
-// run creates the object. Whatever is under its key already is either what
-// this claim has uploaded before or errForeign.
-func (u *upload) run(ctx context.Context) error {
-	u.progress(0, u.size)
-	if u.resume {
-		if err := u.own(ctx); !errors.Is(err, errNotFound) {
+	u.Progress(0, u.Size)
+	if u.Resume {
+		if err := u.own(ctx); !errors.Is(err, ErrNotFound) {
 			return err
 		}
 	}
 	// Room for every part, in whole MiB.
-	if least := (u.size + maxParts - 1) / maxParts; u.partSize < least {
-		u.partSize = (least + 1<<20 - 1) &^ (1<<20 - 1)
+	if least := (u.Size + maxParts - 1) / maxParts; u.PartSize < least {
+		u.PartSize = (least + 1<<20 - 1) &^ (1<<20 - 1)
 	}
 	var err error
-	if u.size <= u.partSize {
+	if u.Size <= u.PartSize {
 		err = u.whole(ctx)
 	} else {
 		err = u.parts(ctx)
 	}
 	if awsclient.HasCode(err, "NoSuchUpload") || awsclient.HasStatus(err, http.StatusPreconditionFailed) {
-		if owned := u.own(ctx); !errors.Is(owned, errNotFound) {
+		if owned := u.own(ctx); !errors.Is(owned, ErrNotFound) {
 			return owned
 		}
 	}
 	return err
 }
 
-// own returns nil if the object is there and was uploaded under this claim.
-func (u *upload) own(ctx context.Context) error {
-	head, err := u.store.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &u.store.bucket, Key: &u.key})
+// own returns nil if the object is there and is its owner's.
+func (u *Upload) own(ctx context.Context) error {
+	head, err := u.Store.Client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &u.Store.Bucket, Key: &u.Key})
 	switch {
 	case awsclient.HasStatus(err, http.StatusNotFound):
-		return errNotFound
+		return ErrNotFound
 	case err != nil:
 		return err
-	case head.Metadata[claimMetadata] != u.id || aws.ToInt64(head.ContentLength) != u.size:
-		return errForeign
+	case head.Metadata[ownerMetadata] != u.Owner || aws.ToInt64(head.ContentLength) != u.Size:
+		return ErrForeign
 	}
-	u.sent(u.size)
+	u.sent(u.Size)
 	return nil
 }
 
-func (u *upload) sent(bytes int64) { u.progress(u.done.Add(bytes), u.size) }
+func (u *Upload) sent(bytes int64) { u.Progress(u.done.Add(bytes), u.Size) }
 
-func (u *upload) metadata() map[string]string { return map[string]string{claimMetadata: u.id} }
+func (u *Upload) metadata() map[string]string { return map[string]string{ownerMetadata: u.Owner} }
 
 // section is a part of the content, counted from 0.
-func (u *upload) section(i int64) *io.SectionReader {
-	start := i * u.partSize
-	return io.NewSectionReader(u.content, start, min(u.partSize, u.size-start))
+func (u *Upload) section(i int64) *io.SectionReader {
+	start := i * u.PartSize
+	return io.NewSectionReader(u.Content, start, min(u.PartSize, u.Size-start))
 }
 
-// whole sends a small archive in one request.
-func (u *upload) whole(ctx context.Context) error {
-	body := io.NewSectionReader(u.content, 0, u.size)
+// whole sends a small object in one request.
+func (u *Upload) whole(ctx context.Context) error {
+	body := io.NewSectionReader(u.Content, 0, u.Size)
 	sum, err := hashSection(body)
 	if err != nil {
 		return err
 	}
-	_, err = u.store.client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &u.store.bucket, Key: &u.key, Body: body, ContentLength: &u.size,
-		ContentType: aws.String(contentZip), Metadata: u.metadata(),
+	_, err = u.Store.Client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &u.Store.Bucket, Key: &u.Key, Body: body, ContentLength: &u.Size,
+		ContentType: &u.ContentType, Metadata: u.metadata(),
 		IfNoneMatch: aws.String("*"), ChecksumSHA256: encode(sum),
 	}, withPayloadHash(sum))
 	if err == nil {
-		u.sent(u.size)
+		u.sent(u.Size)
 	}
 	return err
 }
 
-// parts sends a large archive in parts, and only those that S3 does not have.
-func (u *upload) parts(ctx context.Context) error {
+// parts sends a large object in parts, and only those that S3 does not have.
+func (u *Upload) parts(ctx context.Context) error {
 	uploadID, have, err := u.begin(ctx)
 	if err != nil {
 		return err
 	}
-	count := (u.size + u.partSize - 1) / u.partSize
+	count := (u.Size + u.PartSize - 1) / u.PartSize
 	completed := make([]types.CompletedPart, count)
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(u.workers)
+	group.SetLimit(u.Workers)
 	for i := range count {
 		group.Go(func() error {
 			if groupCtx.Err() != nil {
@@ -152,14 +166,14 @@ func (u *upload) parts(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	_, err = u.store.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
-		Bucket: &u.store.bucket, Key: &u.key, UploadId: &uploadID, IfNoneMatch: aws.String("*"),
+	_, err = u.Store.Client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+		Bucket: &u.Store.Bucket, Key: &u.Key, UploadId: &uploadID, IfNoneMatch: aws.String("*"),
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: completed},
 	})
 	return err
 }
 
-func (u *upload) part(ctx context.Context, uploadID string, i int64, have map[int32]types.Part) (types.CompletedPart, error) {
+func (u *Upload) part(ctx context.Context, uploadID string, i int64, have map[int32]types.Part) (types.CompletedPart, error) {
 	number := int32(i + 1)
 	body := u.section(i)
 	size := body.Size()
@@ -179,8 +193,8 @@ func (u *upload) part(ctx context.Context, uploadID string, i int64, have map[in
 			return done, nil
 		}
 	}
-	out, err := u.store.client.UploadPart(ctx, &s3.UploadPartInput{
-		Bucket: &u.store.bucket, Key: &u.key, UploadId: &uploadID, PartNumber: &number,
+	out, err := u.Store.Client.UploadPart(ctx, &s3.UploadPartInput{
+		Bucket: &u.Store.Bucket, Key: &u.Key, UploadId: &uploadID, PartNumber: &number,
 		Body: body, ContentLength: &size, ChecksumSHA256: done.ChecksumSHA256,
 	}, withPayloadHash(sum))
 	if err != nil {
@@ -213,23 +227,23 @@ func samePart(sent types.Part, body *io.SectionReader, sum []byte) (bool, error)
 
 // begin starts a multipart upload, or finds the one to be resumed with the
 // parts that S3 has of it.
-func (u *upload) begin(ctx context.Context) (uploadID string, have map[int32]types.Part, err error) {
-	if u.resume {
-		uploads, err := u.store.uploads(ctx, u.key)
+func (u *Upload) begin(ctx context.Context) (uploadID string, have map[int32]types.Part, err error) {
+	if u.Resume {
+		uploads, err := u.Store.Uploads(ctx, u.Key)
 		if err != nil {
 			return "", nil, err
 		}
-		uploads = slices.DeleteFunc(uploads, func(m types.MultipartUpload) bool { return aws.ToString(m.Key) != u.key })
+		uploads = slices.DeleteFunc(uploads, func(m types.MultipartUpload) bool { return aws.ToString(m.Key) != u.Key })
 		if len(uploads) > 0 {
 			newest := slices.MaxFunc(uploads, func(a, b types.MultipartUpload) int {
 				return aws.ToTime(a.Initiated).Compare(aws.ToTime(b.Initiated))
 			})
-			have, err := u.store.parts(ctx, u.key, *newest.UploadId)
+			have, err := u.Store.Parts(ctx, u.Key, *newest.UploadId)
 			return *newest.UploadId, have, err
 		}
 	}
-	out, err := u.store.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
-		Bucket: &u.store.bucket, Key: &u.key, ContentType: aws.String(contentZip), Metadata: u.metadata(),
+	out, err := u.Store.Client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
+		Bucket: &u.Store.Bucket, Key: &u.Key, ContentType: &u.ContentType, Metadata: u.metadata(),
 		ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
 	})
 	if err != nil {
@@ -238,10 +252,10 @@ func (u *upload) begin(ctx context.Context) (uploadID string, have map[int32]typ
 	return aws.ToString(out.UploadId), nil, nil
 }
 
-// parts lists the parts that S3 has of a multipart upload, by number.
-func (s store) parts(ctx context.Context, key, uploadID string) (map[int32]types.Part, error) {
+// Parts lists the parts that S3 has of a multipart upload, by number.
+func (s Store) Parts(ctx context.Context, key, uploadID string) (map[int32]types.Part, error) {
 	have := map[int32]types.Part{}
-	pages := s3.NewListPartsPaginator(s.client, &s3.ListPartsInput{Bucket: &s.bucket, Key: &key, UploadId: &uploadID})
+	pages := s3.NewListPartsPaginator(s.Client, &s3.ListPartsInput{Bucket: &s.Bucket, Key: &key, UploadId: &uploadID})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -254,10 +268,10 @@ func (s store) parts(ctx context.Context, key, uploadID string) (map[int32]types
 	return have, nil
 }
 
-// uploads lists the multipart uploads under way for keys with a prefix.
-func (s store) uploads(ctx context.Context, prefix string) ([]types.MultipartUpload, error) {
+// Uploads lists the multipart uploads under way for keys with a prefix.
+func (s Store) Uploads(ctx context.Context, prefix string) ([]types.MultipartUpload, error) {
 	var list []types.MultipartUpload
-	pages := s3.NewListMultipartUploadsPaginator(s.client, &s3.ListMultipartUploadsInput{Bucket: &s.bucket, Prefix: &prefix})
+	pages := s3.NewListMultipartUploadsPaginator(s.Client, &s3.ListMultipartUploadsInput{Bucket: &s.Bucket, Prefix: &prefix})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
