@@ -278,6 +278,46 @@ clusters:
 	}
 }
 
+// TestPackages describes a bucket of packages: the delivery stack refers to the
+// network's endpoint, machines to the bucket, and all else stays as it is.
+func TestPackages(t *testing.T) {
+	env, err := spec.Load("tandem.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env.Delivery.Packages = &spec.Packages{Writers: []string{"arn:aws:iam::123456789012:role/packages"}}
+	dir := t.TempDir()
+	if _, err := stacks.Synth(t.Context(), env, dir); err != nil {
+		t.Fatal(err)
+	}
+	all, before := loadStacks(t, dir), example(t)
+	for name, stack := range all {
+		for _, err := range stack.Check(all) {
+			t.Errorf("%s: %v", name, err)
+		}
+		for kind, resources := range before[name].Resources {
+			for address := range resources {
+				if stack.Resources[kind][address] == nil {
+					t.Errorf("%s: %s.%s has another address", name, kind, address)
+				}
+			}
+		}
+	}
+	policy := fmt.Sprint(all["prod-delivery"].Resources["aws_s3_bucket_policy"]["delivery_packages_policy"]["policy"])
+	if want := `"aws:SourceVpce":"${data.terraform_remote_state.cross-stack-reference-input-prod-network.outputs.`; !strings.Contains(policy, want) {
+		t.Errorf("no %s in %s", want, policy)
+	}
+	for name := range env.Clusters {
+		locals := fmt.Sprint(all["prod-"+name].Locals)
+		if want := "\nTANDEM_PACKAGES_URL=https://${data.terraform_remote_state.cross-stack-reference-input-prod-delivery.outputs."; strings.Count(locals, want) != 2 {
+			t.Errorf("%s: no %q for both groups in %s", name, want, locals)
+		}
+	}
+	if strings.Contains(fmt.Sprint(before), "TANDEM_PACKAGES_URL") {
+		t.Error("machines look for packages where no bucket is described")
+	}
+}
+
 // TestS3State keeps the state in a bucket, with a lock file beside it.
 func TestS3State(t *testing.T) {
 	env, err := spec.Load("tandem.yaml")

@@ -81,7 +81,8 @@ func everything() spec.Environment {
 			PrivateSubnets:    []string{"10.1.4.0/22", "10.1.8.0/22"},
 			NAT:               spec.NATSingle,
 		},
-		Delivery: spec.Delivery{BuildBucket: "stage-builds", AccessLogBucket: "stage-logs", AccessLogDays: 7, NoncurrentDays: 3},
+		Delivery: spec.Delivery{BuildBucket: "stage-builds", AccessLogBucket: "stage-logs", AccessLogDays: 7, NoncurrentDays: 3,
+			Packages: &spec.Packages{Bucket: "stage-packages", Writers: []string{"arn:aws:iam::123456789012:role/ci/packages", "arn:aws:iam::123456789012:role/ops"}}},
 		Clusters: map[string]spec.Cluster{"obelix": {
 			Service: "obelix-api", Playbook: "web-playbook",
 			CertificateARN: "arn:aws:acm:eu-central-2:123456789012:certificate/obelix",
@@ -239,7 +240,7 @@ func networkOf(env spec.Environment) network.Config {
 }
 
 func deliveryOf(env spec.Environment) delivery.Config {
-	return delivery.Config{Name: env.Name, Region: env.Region, Account: env.Account, Delivery: env.Delivery}
+	return delivery.Config{Name: env.Name, Region: env.Region, Account: env.Account, Delivery: env.Delivery, S3Endpoint: "vpce-1"}
 }
 
 // loggingOf builds logging in so many zones.
@@ -287,12 +288,17 @@ func existingNetwork() spec.Environment {
 		VPC:            "vpc-0123456789abcdef0",
 		PublicSubnets:  []string{"subnet-00000000000000001", "subnet-00000000000000002"},
 		PrivateSubnets: []string{"subnet-00000000000000003", "subnet-00000000000000004"},
+		S3Endpoint:     "vpce-0123456789abcdef0",
 	}
 	return env
 }
 
 // newCluster builds a cluster in a network and with buckets that exist.
 func newCluster(env spec.Environment, name string) func(cdktf.TerraformStack) error {
+	var packages *delivery.PackageBucket
+	if env.Delivery.Packages != nil {
+		packages = &delivery.PackageBucket{URL: "https://packages.s3.eu-central-2.amazonaws.com"}
+	}
 	return func(stack cdktf.TerraformStack) error {
 		_, err := cluster.New(stack, "cluster", cluster.Config{
 			Environment: env,
@@ -305,6 +311,7 @@ func newCluster(env spec.Environment, name string) func(cdktf.TerraformStack) er
 			Delivery: delivery.Delivery{
 				Builds:     delivery.Bucket{Name: "builds", ARN: "arn:aws:s3:::builds"},
 				AccessLogs: delivery.Bucket{Name: "logs", ARN: "arn:aws:s3:::logs"},
+				Packages:   packages,
 			},
 		})
 		return err
@@ -377,6 +384,7 @@ func TestExistingNetwork(t *testing.T) {
 		VPC: "vpc-0123456789abcdef0", Key: "vpc-0123456789abcdef0",
 		PublicSubnets:  []network.SubnetID{"subnet-00000000000000001", "subnet-00000000000000002"},
 		PrivateSubnets: []network.SubnetID{"subnet-00000000000000003", "subnet-00000000000000004"},
+		S3Endpoint:     "vpce-0123456789abcdef0",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -409,6 +417,12 @@ func TestInvalidConfigsAddNothing(t *testing.T) {
 			_, err := delivery.New(s, "delivery", deliveryOf(crowded))
 			return err
 		}, []string{"environment is \"Prod\"", "delivery.access_log_days is -1"}},
+		{"packages without an endpoint", func(s cdktf.TerraformStack) error {
+			cfg := deliveryOf(everything())
+			cfg.S3Endpoint = ""
+			_, err := delivery.New(s, "delivery", cfg)
+			return err
+		}, []string{"s3_endpoint is unset"}},
 		{"cluster", newCluster(cheap, "web"), []string{low}},
 		{"unknown cluster", newCluster(minimal(), "wbe"), []string{"name is wbe, want a cluster of the environment"}},
 		{"logging", newLogging(logging.Config{Environment: "Prod", Region: "eu-west-1", Logging: spec.Logging{Kafka: spec.Kafka{Partitions: 2}}}),

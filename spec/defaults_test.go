@@ -123,6 +123,7 @@ logging:
   index: {replicas: 1, existing: {url: "https://search.example.com"}}
   alarms: {topics: ["arn:aws:sns:ap-southeast-1:123456789012:alarms"]}
 state: {s3: {bucket: example-terraform-state}}
+delivery: {packages: {writers: ["arn:aws:iam::123456789012:role/ci"]}}
 network:
   availability_zones: [ap-southeast-1a, ap-southeast-1b]
   public_subnets: [10.0.0.0/24, 10.0.1.0/24]

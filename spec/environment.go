@@ -50,7 +50,7 @@ type Environment struct {
 	OnDemandPrices map[string]float64 `yaml:"on_demand_prices,omitempty" keys:"instance_type" each:"0.0001..1000"`
 	// Network is the VPC. Default: 10.0.0.0/16 over two availability zones.
 	Network Network `yaml:"network,omitempty"`
-	// Delivery is the pair of buckets for builds and access logs.
+	// Delivery is the buckets for builds, access logs and packages.
 	Delivery Delivery `yaml:"delivery,omitempty"`
 	// Clusters are the web clusters by name; <environment>-<name> has 32
 	// characters at most. At least one. Required.
@@ -131,6 +131,7 @@ func (s State) validate(faults *relations, d Delivery) {
 	for _, made := range []struct{ path, name string }{
 		{"delivery.build_bucket", d.BuildBucket},
 		{"delivery.access_log_bucket", d.AccessLogBucket},
+		{"delivery.packages.bucket", d.packageBucket()},
 	} {
 		faults.Require(made.name == "" || made.name != s.S3.Bucket, made.path, quote(made.name),
 			"another bucket than state.s3.bucket, which exists already", "state.s3.bucket")
@@ -165,6 +166,9 @@ func (e Environment) validate(faults *relations) {
 	e.State.validate(faults, e.Delivery)
 	e.Network.validate(faults, e.Region)
 	e.Delivery.validate(faults)
+	existing := e.Network.Existing
+	faults.Require(e.Delivery.Packages == nil || existing == nil || existing.S3Endpoint != "", "network.existing.s3_endpoint_id", "",
+		"the private subnets' S3 gateway endpoint, because delivery.packages is set", "delivery.packages", "network.existing")
 	e.Review.validate(faults)
 	if e.Logging != nil {
 		e.Logging.validate(faults, loggingContext{e.Region, e.Account, e.Network.zones()})

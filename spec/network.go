@@ -44,6 +44,10 @@ type ExistingNetwork struct {
 	PublicSubnets []string `yaml:"public_subnet_ids" required:"true" items:"2..6" each:"subnet" why:"a load balancer spans two zones at least"`
 	// PrivateSubnets are the instances', in two or more zones. Required.
 	PrivateSubnets []string `yaml:"private_subnet_ids" required:"true" items:"2..6" each:"subnet"`
+	// S3Endpoint is the S3 gateway endpoint of the private subnets, vpce-…,
+	// through which machines read the bucket of packages. Required where
+	// delivery.packages is set.
+	S3Endpoint string `yaml:"s3_endpoint_id,omitempty" format:"endpoint"`
 }
 
 const (

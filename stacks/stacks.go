@@ -29,7 +29,7 @@ func Build(app cdktf.App, env spec.Environment) error {
 	if err != nil {
 		return err
 	}
-	buckets, err := newDeliveryStack(app, env)
+	buckets, err := newDeliveryStack(app, env, net)
 	if err != nil {
 		return err
 	}

@@ -171,6 +171,7 @@ func (b *builder) machineConfig() machine.Config {
 		Refresh:      b.spec.Refresh,
 		Network:      b.Network,
 		Builds:       b.Delivery.Builds,
+		Packages:     b.Delivery.Packages,
 		Logs:         b.Logs,
 	}
 }

@@ -1,8 +1,10 @@
 // Package delivery builds the buckets of an environment: one for builds and
-// setup scripts, one for the load balancers' access logs.
+// setup scripts, one for the load balancers' access logs and, where it is
+// described, one for packages.
 //
 //	publish ──> build bucket ──> instances
 //	load balancers ──> access-log bucket
+//	writers' roles ──> package bucket ── S3 endpoint ──> instances
 package delivery
 
 import (
@@ -12,6 +14,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 
 	"github.com/tandem-iac/tandem/constructs/account"
+	"github.com/tandem-iac/tandem/constructs/network"
 	"github.com/tandem-iac/tandem/internal/awsregion"
 	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/iam"
@@ -29,6 +32,9 @@ type Config struct {
 	Account string
 	// Delivery describes the buckets; unset fields have its defaults.
 	Delivery spec.Delivery
+	// S3Endpoint is the only way to the packages. Required where Delivery
+	// describes a bucket of packages.
+	S3Endpoint network.EndpointID
 }
 
 // Delivery are an environment's buckets.
@@ -38,6 +44,8 @@ type Delivery struct {
 	// AccessLogs holds a directory of logs for each load balancer. Whoever
 	// takes its name waits for the policy that lets load balancers write.
 	AccessLogs Bucket
+	// Packages holds what machines install. Nil: that comes from elsewhere.
+	Packages *PackageBucket
 }
 
 // New builds the buckets under scope/id. If cfg is invalid it returns a
@@ -52,7 +60,7 @@ func New(scope constructs.Construct, id string, cfg Config) (Delivery, error) {
 	name := func(given, purpose string) string {
 		return cmp.Or(given, cfg.Name+"-"+cfg.Region+"-"+purpose+"-"+account)
 	}
-	return Delivery{
+	made := Delivery{
 		Builds: newBucket(node, "builds", bucketConfig{
 			name:           name(cfg.Delivery.BuildBucket, "builds"),
 			noncurrentDays: cfg.Delivery.NoncurrentDays,
@@ -63,12 +71,18 @@ func New(scope constructs.Construct, id string, cfg Config) (Delivery, error) {
 			expireDays:     cfg.Delivery.AccessLogDays,
 			grants:         logDelivery(cfg.Region, account),
 		}),
-	}, nil
+	}
+	if packages := cfg.Delivery.Packages; packages != nil {
+		made.Packages = cfg.packageBucket(node, name(packages.Bucket, "packages"))
+	}
+	return made, nil
 }
 
 // Validate reports every broken rule.
 func (cfg Config) Validate() error {
-	return check.Merge(spec.ValidateIdentity(cfg.Name, cfg.Region), cfg.Delivery.Validate())
+	var faults check.Errors
+	faults.Require(cfg.Delivery.Packages == nil || cfg.S3Endpoint != "", "s3_endpoint", "", "the network's S3 endpoint, because delivery.packages is set")
+	return check.Merge(spec.ValidateIdentity(cfg.Name, cfg.Region), cfg.Delivery.Validate(), faults.Err())
 }
 
 // logDelivery lets the load balancers of a region write access logs for an account:

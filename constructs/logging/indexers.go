@@ -34,6 +34,7 @@ func (b *builder) indexers(from brokers, to index) (machine.Group, error) {
 		Refresh:      rule.Refresh,
 		Network:      b.Network,
 		Builds:       b.Delivery.Builds,
+		Packages:     b.Delivery.Packages,
 		Logs:         &from.Logs,
 	})
 	if to.secret.ARN != "" {

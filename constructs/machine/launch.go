@@ -81,6 +81,9 @@ func (cfg Config) userData(group GroupConfig) (string, error) {
 		key = instance.SetupKey(sum)
 	}
 	settings := slices.Concat(cfg.identity(group), group.Settings)
+	if cfg.Packages != nil {
+		settings = append(settings, instance.Setting{Name: "TANDEM_PACKAGES_URL", Value: cfg.Packages.URL})
+	}
 	if cfg.Logs != nil {
 		settings = append(settings, cfg.Logs.settings()...)
 	}

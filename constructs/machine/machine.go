@@ -39,6 +39,8 @@ type Config struct {
 	Network network.Network
 	// Builds is the bucket that they fetch releases from.
 	Builds delivery.Bucket
+	// Packages is what they install from. Nil: the image's own sources.
+	Packages *delivery.PackageBucket
 	// Logs is where they ship their logs. Nil: logs stay on the machines.
 	Logs *Logs
 }

@@ -33,6 +33,9 @@ type VPCID string
 // SubnetID is the id of a subnet. It may be a token.
 type SubnetID string
 
+// EndpointID is the id of a VPC endpoint. It may be a token.
+type EndpointID string
+
 // Config configures New.
 type Config struct {
 	// Name prefixes the names of what is made. Required.
@@ -54,6 +57,9 @@ type Network struct {
 	PublicSubnets []SubnetID
 	// PrivateSubnets are the instances', one a zone.
 	PrivateSubnets []SubnetID
+	// S3Endpoint is the gateway endpoint through which the private subnets
+	// reach S3. Empty: an existing network's is not described.
+	S3Endpoint EndpointID
 }
 
 // New builds a network under scope/id; an existing one is passed through and
@@ -70,6 +76,7 @@ func New(scope constructs.Construct, id string, cfg Config) (Network, error) {
 			Key:            existing.VPC,
 			PublicSubnets:  subnetIDs(existing.PublicSubnets),
 			PrivateSubnets: subnetIDs(existing.PrivateSubnets),
+			S3Endpoint:     EndpointID(existing.S3Endpoint),
 		}, nil
 	}
 	b := builder{
@@ -123,13 +130,14 @@ func (b *builder) build() Network {
 	network := Network{VPC: VPCID(*b.vpc), Key: b.spec.CIDR}
 	privateRoutes := b.zones(&network, gateway)
 	// Free, and boots from S3 do not pay for the NAT gateways.
-	vpcendpoint.NewVpcEndpoint(b.node, jsii.String("s3"), &vpcendpoint.VpcEndpointConfig{
+	// It has no policy of its own, and so lets everything through.
+	network.S3Endpoint = EndpointID(*vpcendpoint.NewVpcEndpoint(b.node, jsii.String("s3"), &vpcendpoint.VpcEndpointConfig{
 		VpcId:           b.vpc,
 		ServiceName:     jsii.String("com.amazonaws." + b.region + ".s3"),
 		VpcEndpointType: jsii.String("Gateway"),
 		RouteTableIds:   &privateRoutes,
 		Tags:            b.tags("s3"),
-	})
+	}).Id())
 	return network
 }
 

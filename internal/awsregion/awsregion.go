@@ -53,6 +53,26 @@ func Known() []string {
 	}
 }
 
+// DNSSuffix is what the names of a region's endpoints end with:
+// https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json
+func DNSSuffix(region string) string {
+	switch Partition(region) {
+	case "aws-cn":
+		return "amazonaws.com.cn"
+	case "aws-iso":
+		return "c2s.ic.gov"
+	case "aws-iso-b":
+		return "sc2s.sgov.gov"
+	case "aws-iso-e":
+		return "cloud.adc-e.uk"
+	case "aws-iso-f":
+		return "csp.hci.ic.gov"
+	case "aws-eusc":
+		return "amazonaws.eu"
+	}
+	return "amazonaws.com"
+}
+
 // EC2Principal returns the service that assumes the roles of instances; China
 // has its own:
 // https://docs.amazonaws.cn/en_us/aws/latest/userguide/iam.html

@@ -6,12 +6,14 @@ package object
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"net/http"
 	"time"
 
@@ -39,9 +41,9 @@ const (
 // ContentJSON is the content type of JSON documents.
 const ContentJSON = "application/json"
 
-// maxRecord bounds claims, manifests, pointers and changes, in bytes; tandem
-// writes a few hundred.
-const maxRecord = 1 << 20
+// defaultLimit bounds the objects that are read whole, in bytes; most have a
+// few hundred.
+const defaultLimit = 1 << 20
 
 // Store is a bucket of small objects that are written on conditions. Large
 // ones are in upload.go and download.go.
@@ -52,6 +54,8 @@ type Store struct {
 	Bucket string
 	// Sleep waits, and returns early with ctx's cause when ctx ends. Required.
 	Sleep func(ctx context.Context, d time.Duration) error
+	// Limit bounds the objects that Get reads, in bytes. Zero: 1 MiB.
+	Limit int64
 }
 
 // Restore is what to do about a damaged record.
@@ -76,6 +80,7 @@ func (e *DamagedError) Unwrap() error { return e.Err }
 // Get reads an object whole; ErrNotFound where there is none, a *DamagedError
 // where it is larger than any record.
 func (s Store) Get(ctx context.Context, key string) (Object, error) {
+	limit := cmp.Or(s.Limit, defaultLimit)
 	for attempt := 0; ; attempt++ {
 		out, err := s.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.Bucket, Key: &key})
 		if awsclient.HasStatus(err, http.StatusNotFound) && !awsclient.HasCode(err, "NoSuchBucket") {
@@ -83,10 +88,10 @@ func (s Store) Get(ctx context.Context, key string) (Object, error) {
 		} else if err != nil {
 			return Object{}, err
 		}
-		body, err := io.ReadAll(io.LimitReader(out.Body, maxRecord+1))
+		body, err := io.ReadAll(io.LimitReader(out.Body, limit+1))
 		err = errors.Join(err, out.Body.Close())
-		if len(body) > maxRecord {
-			return Object{}, &DamagedError{fmt.Errorf("s3://%s/%s has more than %d bytes, which nothing has that tandem writes there; %s", s.Bucket, key, maxRecord, Restore)}
+		if int64(len(body)) > limit {
+			return Object{}, &DamagedError{fmt.Errorf("s3://%s/%s has more than %d bytes, which nothing has that tandem writes there; %s", s.Bucket, key, limit, Restore)}
 		}
 		if err == nil {
 			return Object{Body: body, ETag: aws.ToString(out.ETag), Modified: aws.ToTime(out.LastModified), Metadata: out.Metadata}, nil
@@ -103,16 +108,23 @@ func (s Store) Get(ctx context.Context, key string) (Object, error) {
 
 // Create writes an object that does not exist; else ErrRefused.
 func (s Store) Create(ctx context.Context, key, contentType string, body []byte) (etag string, err error) {
-	return s.put(ctx, &s3.PutObjectInput{Key: &key, ContentType: &contentType, IfNoneMatch: aws.String("*")}, body)
+	return s.Replace(ctx, key, contentType, body, "")
 }
 
 // Replace writes an object that still has the ETag; else ErrRefused. An empty
 // ETag stands for an object that does not exist.
 func (s Store) Replace(ctx context.Context, key, contentType string, body []byte, etag string) (newETag string, err error) {
-	if etag == "" {
-		return s.Create(ctx, key, contentType, body)
+	return s.ReplaceWith(ctx, key, contentType, body, nil, etag)
+}
+
+// ReplaceWith is Replace that puts metadata beside the object, in the same step.
+// Names are in lower case.
+func (s Store) ReplaceWith(ctx context.Context, key, contentType string, body []byte, metadata map[string]string, etag string) (newETag string, err error) {
+	in := &s3.PutObjectInput{Key: &key, ContentType: &contentType, Metadata: metadata, IfNoneMatch: aws.String("*")}
+	if etag != "" {
+		in.IfNoneMatch, in.IfMatch = nil, &etag
 	}
-	return s.put(ctx, &s3.PutObjectInput{Key: &key, ContentType: &contentType, IfMatch: &etag}, body)
+	return s.put(ctx, in, body)
 }
 
 func (s Store) put(ctx context.Context, in *s3.PutObjectInput, body []byte) (etag string, err error) {
@@ -128,7 +140,7 @@ func (s Store) put(ctx context.Context, in *s3.PutObjectInput, body []byte) (eta
 	// was repeated because its answer was lost.
 	have, getErr := s.Get(ctx, *in.Key)
 	switch {
-	case getErr == nil && bytes.Equal(have.Body, body):
+	case getErr == nil && bytes.Equal(have.Body, body) && maps.Equal(have.Metadata, in.Metadata):
 		return have.ETag, nil
 	case getErr == nil || errors.Is(getErr, ErrNotFound):
 		return "", ErrRefused

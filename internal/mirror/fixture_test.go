@@ -1,0 +1,327 @@
+package mirror_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/tandem-iac/tandem/internal/awsclient"
+	"github.com/tandem-iac/tandem/internal/mirror"
+	"github.com/tandem-iac/tandem/internal/moto"
+	"github.com/tandem-iac/tandem/internal/mototest"
+	"github.com/tandem-iac/tandem/internal/needs"
+	"github.com/tandem-iac/tandem/internal/packagetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(mototest.Main(m)) }
+
+// format is one of the two kinds of repositories, with a stock client of it.
+type format struct {
+	distribution, architecture string
+	// source makes what the distribution has, at url, and returns what
+	// mirror.Source.From is to be.
+	source func(t *testing.T, dir, url string, key *packagetest.Key, packages ...packagetest.Package) string
+	// client makes a stock client with a machine of its own.
+	client func(t *testing.T, url string, key packagetest.Key) reader
+	// pointer is the one file that is ever replaced.
+	pointer string
+}
+
+// reader is dnf or apt with a machine of its own, which has nothing but one
+// repository, without credentials.
+type reader interface {
+	// install installs a package, or says what the client has said.
+	install(name string) error
+	// root is the machine's root directory.
+	root() string
+}
+
+var formats = map[string]format{
+	"rpm": {"amzn-2023", "x86_64", packagetest.RPMSource, newDNF, "repodata/repomd.xml"},
+	"deb": {"debian-12", "amd64", func(t *testing.T, dir, url string, _ *packagetest.Key, packages ...packagetest.Package) string {
+		return packagetest.DebSource(t, dir, url, packages...)
+	}, newAPT, "dists/stable/Release"},
+}
+
+// eachFormat runs a test for dnf and for apt.
+func eachFormat(t *testing.T, test func(t *testing.T, f *fixture)) {
+	packagetest.Tools(t)
+	needs.Root(t) // rpm and dpkg install into a root of their own
+	for name, f := range formats {
+		t.Run(name, func(t *testing.T) { test(t, newFixture(t, f)) })
+	}
+}
+
+// fixture is a mirror in a bucket of the test's own, and a distribution.
+type fixture struct {
+	format
+	t      *testing.T
+	url    string // of the server
+	bucket string
+	client *s3.Client
+	key    packagetest.Key
+	*mirror.Repository
+}
+
+func newFixture(t *testing.T, f format) *fixture {
+	t.Helper()
+	x := &fixture{format: f, t: t, url: os.Getenv("AWS_ENDPOINT_URL"), key: packagetest.NewKey(t)}
+	x.client = connect(t, x.url, 3)
+	x.renew()
+	return x
+}
+
+// renew goes on in a new bucket.
+func (x *fixture) renew() {
+	x.t.Helper()
+	x.bucket = mototest.Bucket(x.t, x.client)
+	// In place of the endpoint, which moto has none of.
+	policy := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::%s/*"}]}`, x.bucket)
+	if _, err := x.client.PutBucketPolicy(x.t.Context(), &s3.PutBucketPolicyInput{Bucket: &x.bucket, Policy: &policy}); err != nil {
+		x.t.Fatal(err)
+	}
+	x.Repository = x.open(x.client, time.Now)
+}
+
+// connect returns a client that reaches the server through url, and that
+// tries as the real one does, only sooner and less often.
+func connect(t *testing.T, url string, attempts int) *s3.Client {
+	t.Helper()
+	cfg, err := awsclient.Connect(t.Context(), awsclient.Config{Region: moto.Region, Backoff: 10 * time.Millisecond, Attempts: attempts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.BaseEndpoint = &url
+	return awsclient.NewS3(cfg)
+}
+
+// open is the same mirror through another client and by another clock.
+func (x *fixture) open(client *s3.Client, now func() time.Time) *mirror.Repository {
+	x.t.Helper()
+	r, err := mirror.New(mirror.Config{
+		Client: client, Bucket: x.bucket, Distribution: x.distribution, Architecture: x.architecture, By: "test", Now: now,
+	})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return r
+}
+
+// at is where readers find the mirror behind a server.
+func (x *fixture) at(server string) string {
+	return server + "/" + x.bucket + "/" + x.distribution + "/" + x.architecture
+}
+
+// release is a state of the distribution: a web server and what it needs.
+func release(version string) []packagetest.Package {
+	return []packagetest.Package{
+		{Name: "web", Version: version, Requires: []string{"libweb"}},
+		{Name: "libweb", Version: version},
+		{Name: "unwanted", Version: version},
+	}
+}
+
+// offer makes a state of the distribution that can be synced from.
+func (x *fixture) offer(packages ...packagetest.Package) mirror.Source {
+	x.t.Helper()
+	cfg, _ := x.distribute(packages...)
+	return cfg
+}
+
+// distribute is offer that returns the distribution's server too.
+func (x *fixture) distribute(packages ...packagetest.Package) (mirror.Source, *httptest.Server) {
+	x.t.Helper()
+	dir := x.t.TempDir()
+	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	x.t.Cleanup(server.Close)
+	return mirror.Source{
+		Packages: []string{packages[0].Name}, From: x.source(x.t, dir, server.URL, &x.key, packages...), Keys: []string{x.key.Public},
+	}, server
+}
+
+// prepare makes an index, for the time of the test.
+func (x *fixture) prepare(from mirror.Source) mirror.Index {
+	x.t.Helper()
+	index, done, err := x.Prepare(x.t.Context(), from)
+	x.t.Cleanup(func() {
+		if err := done(); err != nil {
+			x.t.Error(err)
+		}
+	})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return index
+}
+
+func (x *fixture) sync(from mirror.Source) mirror.Synced {
+	x.t.Helper()
+	return x.publish(x.prepare(from))
+}
+
+func (x *fixture) publish(index mirror.Index) mirror.Synced {
+	x.t.Helper()
+	synced, err := x.Publish(x.t.Context(), index, mirror.PublishConfig{})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return synced
+}
+
+// installed is the version of web that a new machine gets from a server, with
+// a libweb of the same version, or it is an error.
+func (x *fixture) installed(server string) (string, error) {
+	x.t.Helper()
+	return installWeb(x.machine(server))
+}
+
+// machine is a client with a new machine.
+func (x *fixture) machine(server string) reader { return x.format.client(x.t, x.at(server), x.key) }
+
+// installWeb installs web and says which version that is, with its libweb.
+func installWeb(r reader) (string, error) {
+	if err := r.install("web"); err != nil {
+		return "", err
+	}
+	var versions []string
+	for _, name := range []string{"web", "libweb"} {
+		text, err := os.ReadFile(filepath.Join(r.root(), packagetest.Package{Name: name}.File()))
+		if err != nil {
+			return "", err
+		}
+		versions = append(versions, strings.TrimSpace(string(text)))
+	}
+	if versions[0] != versions[1] {
+		return "", fmt.Errorf("web is %s and libweb %s", versions[0], versions[1])
+	}
+	return versions[0], nil
+}
+
+// wants fails unless a new machine gets a version.
+func (x *fixture) wants(version string) {
+	x.t.Helper()
+	if got, err := x.installed(x.url); err != nil || got != version {
+		x.t.Errorf("a new machine got %q, %v, want %s", got, err, version)
+	}
+}
+
+// whole fails unless all is there that the pointer leads to.
+func (x *fixture) whole() {
+	x.t.Helper()
+	current, err := x.Current(x.t.Context())
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	names := current.Metadata
+	for _, p := range current.Packages {
+		names = append(names, "packages/"+p.SHA256+"."+map[string]string{"amzn-2023": "rpm", "debian-12": "deb"}[x.distribution])
+	}
+	for _, name := range names {
+		answer, err := http.Get(x.at(x.url) + "/" + name)
+		if err != nil {
+			x.t.Fatal(err)
+		}
+		if answer.Body.Close(); answer.StatusCode != http.StatusOK {
+			x.t.Errorf("%s of snapshot %d: %s", name, current.Number, answer.Status)
+		}
+	}
+	if len(names) < 3 {
+		x.t.Errorf("snapshot %d has %d objects", current.Number, len(names))
+	}
+}
+
+// unreachable is a proxy behind which nothing can be reached.
+func unreachable(t *testing.T) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+type dnf struct {
+	t    *testing.T
+	base string
+}
+
+// newDNF is a stock dnf whose packages have to be signed.
+func newDNF(t *testing.T, url string, key packagetest.Key) reader {
+	t.Helper()
+	d := dnf{t, t.TempDir()}
+	if err := os.MkdirAll(filepath.Join(d.base, "repos"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	repo := "[mirror]\nname=mirror\nbaseurl=" + url + "\nenabled=1\ngpgcheck=1\ngpgkey=file://" + key.Public + "\nmetadata_expire=0\nretries=1\nskip_if_unavailable=False\n"
+	if err := os.WriteFile(filepath.Join(d.base, "repos/mirror.repo"), []byte(repo), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func (d dnf) root() string { return filepath.Join(d.base, "root") }
+
+func (d dnf) install(name string) error {
+	return runClient(d.t, "dnf", "--assumeyes", "--disableplugin=*", "--installroot="+d.root(), "--releasever=1",
+		"--setopt=reposdir="+filepath.Join(d.base, "repos"), "--setopt=cachedir="+filepath.Join(d.base, "cache"),
+		"--setopt=logdir="+d.base, "--setopt=persistdir="+d.base, "--setopt=zchunk=False", "install", name)
+}
+
+type apt struct {
+	t    *testing.T
+	base string
+}
+
+// newAPT is a stock apt.
+func newAPT(t *testing.T, url string, _ packagetest.Key) reader {
+	t.Helper()
+	a := apt{t, t.TempDir()}
+	for _, dir := range []string{"root/var/lib/dpkg/info", "root/var/lib/dpkg/updates", "lists/partial", "archives/partial"} {
+		if err := os.MkdirAll(filepath.Join(a.base, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range map[string]string{"root/var/lib/dpkg/status": "", "sources.list": "deb [trusted=yes] " + url + " stable main\n"} {
+		if err := os.WriteFile(filepath.Join(a.base, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return a
+}
+
+func (a apt) root() string { return filepath.Join(a.base, "root") }
+
+func (a apt) install(name string) error {
+	options := []string{
+		"-o", "Dir::State=" + a.base, "-o", "Dir::State::status=" + filepath.Join(a.root(), "var/lib/dpkg/status"), "-o", "Dir::Cache=" + a.base,
+		"-o", "Dir::Cache::archives=" + filepath.Join(a.base, "archives"), "-o", "Dir::Etc::SourceList=" + filepath.Join(a.base, "sources.list"),
+		"-o", "Dir::Etc::SourceParts=/dev/null", "-o", "APT::Sandbox::User=", "-o", "Acquire::Retries=0", "-o", "Acquire::Languages=none",
+		"-o", "APT::Architecture=amd64", "-o", "DPkg::Options::=--root=" + a.root(), "-o", "DPkg::Options::=--force-not-root", "-o", "DPkg::Options::=--force-bad-path",
+		"-o", "APT::Update::Error-Mode=any",
+	}
+	if err := runClient(a.t, "apt-get", append(options, "update")...); err != nil {
+		return err
+	}
+	return runClient(a.t, "apt-get", append(options, "--yes", "install", name)...)
+}
+
+func runClient(t *testing.T, program string, args ...string) error {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	// Nothing but the mirror can be reached.
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", "http_proxy="+unreachable(t), "no_proxy=127.0.0.1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w\n%s", program, err, out)
+	}
+	return nil
+}
