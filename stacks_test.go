@@ -303,13 +303,18 @@ func TestPackages(t *testing.T) {
 			}
 		}
 	}
-	policy := fmt.Sprint(all["prod-delivery"].Resources["aws_s3_bucket_policy"]["delivery_packages_policy"]["policy"])
+	policy := ""
+	for address, block := range all["prod-delivery"].Resources["aws_s3_bucket_policy"] {
+		if strings.HasPrefix(address, "delivery_packages_policy_") {
+			policy = fmt.Sprint(block["policy"])
+		}
+	}
 	if want := `"aws:SourceVpce":"${data.terraform_remote_state.cross-stack-reference-input-prod-network.outputs.`; !strings.Contains(policy, want) {
 		t.Errorf("no %s in %s", want, policy)
 	}
 	for name := range env.Clusters {
 		locals := fmt.Sprint(all["prod-"+name].Locals)
-		if want := "\nTANDEM_PACKAGES_URL=https://${data.terraform_remote_state.cross-stack-reference-input-prod-delivery.outputs."; strings.Count(locals, want) != 2 {
+		if want := `TANDEM_PACKAGES_URL=https://${data.terraform_remote_state.cross-stack-reference-input-prod-delivery.outputs.`; strings.Count(locals, want) != 2 {
 			t.Errorf("%s: no %q for both groups in %s", name, want, locals)
 		}
 	}

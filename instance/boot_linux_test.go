@@ -208,14 +208,14 @@ func (c *cloud) tags() string {
 }
 
 // userData is that of a launch template, rendered as the construct does.
-func (c *cloud) userData(sum string) string {
+func (c *cloud) userData(sum string, more ...instance.Setting) string {
 	c.t.Helper()
 	script, err := instance.UserData(instance.UserDataConfig{
 		Region:      moto.Region,
 		Bucket:      c.bucket,
 		SetupKey:    instance.SetupKey(instance.SetupSHA256()),
 		SetupSHA256: sum,
-		Settings: []instance.Setting{
+		Settings: append([]instance.Setting{
 			{Name: "AWS_REGION", Value: moto.Region},
 			{Name: "AWS_DEFAULT_REGION", Value: moto.Region},
 			{Name: "TANDEM_ENVIRONMENT", Value: environment},
@@ -230,7 +230,7 @@ func (c *cloud) userData(sum string) string {
 			{Name: "TANDEM_TARGET_GROUP_ARN", Value: "web"},
 			{Name: "TANDEM_HEALTH_PATH", Value: "/health?from=alb&deep=no"},
 			{Name: "TANDEM_IDLE_SECONDS", Value: "60"},
-		},
+		}, more...),
 		Preamble: "echo 'PREAMBLE=ran' >> /etc/tandem/instance.env",
 	})
 	if err != nil {

@@ -89,13 +89,69 @@ tag() {
 field() { sed -n "s/^$1=//p" "$2"; }
 
 install_ansible() {
-	if command -v dnf > /dev/null; then
-		dnf install --assumeyes --quiet ansible-core
-	else
+	if uses_apt; then
 		local options=(--yes --quiet -o DPkg::Lock::Timeout=300)
 		export DEBIAN_FRONTEND=noninteractive
 		apt-get update --quiet && apt-get install "${options[@]}" --no-install-recommends ansible-core python3-apt
+	else
+		dnf install --assumeyes --quiet ansible-core
 	fi
+}
+
+# uses_apt tells Debian, where there may be a dnf too, from Amazon Linux.
+uses_apt() { command -v apt-get > /dev/null; }
+
+# use_mirror has apt or dnf know the environment's packages and nothing else,
+# whatever the image or a package names besides; and where the environment has
+# none, what the image names. A mirror that cannot be read fails whoever needs
+# it, later.
+use_mirror() {
+	local url=${TANDEM_PACKAGES_URL:-} replaced=''
+	if [ -n "$url" ]; then
+		# shellcheck source=/dev/null
+		url=$url/$(. /etc/os-release && echo "$ID-$VERSION_ID")
+	fi
+	if uses_apt; then
+		apt_mirror "${url:+$url/$(dpkg --print-architecture)}"
+	else
+		dnf_mirror "${url:+$url/$(uname -m)}"
+	fi
+	[ -z "$replaced" ] || log "packages come from ${url:-the sources of the image}"
+}
+
+# apt_mirror URL has apt read a mirror; without URL, the image's sources. Nobody
+# but the environment's own roles writes to the mirror, and nothing there is
+# signed: docs/packages.md says why.
+apt_mirror() {
+	local config=/etc/apt/apt.conf.d/99tandem-packages list=/etc/tandem/packages.list
+	if [ -n "$1" ]; then
+		echo "deb [trusted=yes] $1 stable main" > "$work/packages.list"
+		printf 'Dir::Etc::SourceList "%s";\nDir::Etc::SourceParts "/dev/null";\n' "$list" > "$work/packages.conf"
+		place_file 0644 "$work/packages.list" "$list"
+		place_file 0644 "$work/packages.conf" "$config"
+	elif [ -e "$config" ]; then
+		rm "$config" && replaced=yes
+	else
+		return 0
+	fi
+	apt-get update --quiet || log "cannot read where packages come from"
+}
+
+# dnf_mirror URL has dnf read a mirror; without URL, the image's repositories.
+# Packages have to be signed by the distribution, whose keys the image has.
+dnf_mirror() {
+	local conf=/etc/dnf/dnf.conf repos=/etc/tandem/repos.d key keys=()
+	local line="reposdir=$repos"
+	[ -n "$1" ] || grep --quiet --line-regexp --fixed-strings "$line" "$conf" || return 0
+	sed "\\|^$line\$|d" "$conf" > "$work/dnf.conf"
+	if [ -n "$1" ]; then
+		for key in /etc/pki/rpm-gpg/*; do keys+=("file://$key"); done
+		printf '%s\n' '[tandem]' name=tandem "baseurl=$1" enabled=1 gpgcheck=1 "gpgkey=${keys[*]}" metadata_expire=60 \
+			skip_if_unavailable=False > "$work/tandem.repo"
+		place_file 0644 "$work/tandem.repo" "$repos/tandem.repo"
+		sed -i "/^\[main\]/a $line" "$work/dnf.conf"
+	fi
+	place_file 0644 "$work/dnf.conf" "$conf"
 }
 
 # archive manifest|check|unpack ARG... reads what a shell cannot read safely.
@@ -341,6 +397,7 @@ main() {
 		log "another run is under way: waiting for its end"
 		flock --wait "$patience" 9 || fail "another run has not come to its end in $patience s"
 	}
+	use_mirror
 	install_agent
 	command -v ansible-playbook > /dev/null || patiently install_ansible || fail "cannot install Ansible"
 	configure

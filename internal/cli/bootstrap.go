@@ -120,7 +120,7 @@ func (a *app) publishBootstrap(ctx context.Context, at place, agents string, scr
 	if err != nil {
 		return published{}, err
 	}
-	client, err := at.builds(ctx, cfg)
+	client, err := at.client(ctx, cfg)
 	if err != nil {
 		return published{}, err
 	}

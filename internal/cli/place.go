@@ -19,10 +19,12 @@ import (
 	"github.com/tandem-iac/tandem/spec"
 )
 
-// place says where commands that speak to AWS find clusters and builds. What
+// place says where commands that speak to AWS find clusters and buckets. What
 // the flags leave open the description says.
 type place struct {
 	file, environment, region, bucket string
+	// purpose is what the bucket is for. Empty: builds.
+	purpose string
 	// account is the description's. Empty: that of the credentials.
 	account string
 	// clusters are the description's. Nil: none was read.
@@ -37,7 +39,8 @@ func (p *place) add(cmd *cobra.Command) {
 }
 
 func (p *place) addBucket(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&p.bucket, "bucket", "", "`bucket` of builds (default the description's, or ENVIRONMENT-REGION-builds-ACCOUNT)")
+	purpose := cmp.Or(p.purpose, forBuilds)
+	cmd.Flags().StringVar(&p.bucket, "bucket", "", "`bucket` of "+purpose+" (default the description's, or ENVIRONMENT-REGION-"+purpose+"-ACCOUNT)")
 }
 
 // describe reads the description and takes from it what p leaves open.
@@ -53,7 +56,14 @@ func (a *app) describe(ctx context.Context, p *place) (spec.Environment, error) 
 	}
 	p.environment = cmp.Or(p.environment, env.Name)
 	p.region = cmp.Or(p.region, env.Region)
-	p.bucket = cmp.Or(p.bucket, env.Delivery.BuildBucket)
+	switch described := env.Delivery.Packages; {
+	case p.purpose != forPackages:
+		p.bucket = cmp.Or(p.bucket, env.Delivery.BuildBucket)
+	case described != nil:
+		p.bucket = cmp.Or(p.bucket, described.Bucket)
+	case p.bucket == "":
+		return spec.Environment{}, inputError{err: fmt.Errorf("%s describes no bucket of packages: add delivery.packages, or name one with --bucket", displayName(file))}
+	}
 	p.account, p.clusters = env.Account, env.Clusters
 	return env, nil
 }
@@ -112,9 +122,12 @@ func checkRegion(what, region string) error {
 	return inputError{err: fmt.Errorf("%s is %q, want an AWS region such as ap-southeast-1%s", what, region, hint)}
 }
 
-// builds returns a client that reaches the bucket of builds. Where none was
-// named, it is the default one of the account.
-func (p *place) builds(ctx context.Context, cfg aws.Config) (*s3.Client, error) {
+// What a place's bucket may be for, as its default name has it.
+const forBuilds, forPackages = "builds", "packages"
+
+// client returns a client that reaches the bucket. Where none was named, it is
+// the default one of the account.
+func (p *place) client(ctx context.Context, cfg aws.Config) (*s3.Client, error) {
 	if p.bucket == "" {
 		if p.account == "" {
 			var err error
@@ -122,7 +135,7 @@ func (p *place) builds(ctx context.Context, cfg aws.Config) (*s3.Client, error) 
 				return nil, err
 			}
 		}
-		p.bucket = fmt.Sprintf("%s-%s-builds-%s", p.environment, p.region, p.account)
+		p.bucket = fmt.Sprintf("%s-%s-%s-%s", p.environment, p.region, cmp.Or(p.purpose, forBuilds), p.account)
 	}
 	client := awsclient.NewS3(cfg)
 	return client, awsclient.CheckBucket(ctx, client, p.bucket, p.region)

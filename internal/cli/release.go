@@ -75,7 +75,7 @@ func (a *app) ledger(ctx context.Context, f releaseFlags) (*release.Ledger, erro
 	if err != nil {
 		return nil, err
 	}
-	client, err := f.builds(ctx, cfg)
+	client, err := f.client(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func chooseVersion(ctx context.Context, cfg aws.Config, p place, c fleet.Cluster
 
 func ledgerOf(ctx context.Context, cfg aws.Config, p place, c fleet.Cluster, artifact string) (*release.Ledger, error) {
 	p.environment = c.Environment
-	client, err := p.builds(ctx, cfg)
+	client, err := p.client(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,10 @@ const (
 
 func (deb) pointer() (name, contentType string) { return releaseName, "text/plain; charset=utf-8" }
 func (deb) extension() string                   { return ".deb" }
-func (deb) example() string                     { return "amd64" }
+
+func (deb) architectures() map[string]string {
+	return map[string]string{"amd64": "amd64", "arm64": "arm64"}
+}
 
 func (deb) metadata(architecture string) []string {
 	return []string{"dists/" + suite + "/" + binaryDir(architecture) + "/by-hash/SHA256/"}

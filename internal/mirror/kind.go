@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -18,8 +19,8 @@ type kind interface {
 	extension() string
 	// metadata are the directories of what the pointer names.
 	metadata(architecture string) []string
-	// example is an architecture.
-	example() string
+	// architectures are the names that the distributions have, by Go's.
+	architectures() map[string]string
 	// fetch downloads packages with all that they depend on into a directory,
 	// and refuses what the distribution has not signed.
 	fetch(ctx context.Context, s source) (directory string, err error)
@@ -70,4 +71,13 @@ func kindOf(distribution string) (kind, error) {
 		return k, nil
 	}
 	return nil, check.InputErrorf("distribution %s: %s", strconv.Quote(distribution), check.Suggest(parts[1], slices.Sorted(maps.Keys(kinds))))
+}
+
+// Architecture is a distribution's name of one of Go's, which where it knows none
+// is returned as it is.
+func Architecture(distribution, goarch string) string {
+	if kind, err := kindOf(distribution); err == nil {
+		return cmp.Or(kind.architectures()[goarch], goarch)
+	}
+	return goarch
 }

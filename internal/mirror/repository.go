@@ -75,7 +75,7 @@ func New(cfg Config) (*Repository, error) {
 		return nil, err
 	}
 	if !architectureName.MatchString(cfg.Architecture) {
-		return nil, check.InputErrorf("architecture %s: want the distribution's name of one, such as %s", strconv.Quote(cfg.Architecture), kind.example())
+		return nil, check.InputErrorf("architecture %s: want the distribution's name of one, such as %s", strconv.Quote(cfg.Architecture), kind.architectures()["amd64"])
 	}
 	return &Repository{
 		store:  object.Store{Client: cfg.Client, Bucket: cfg.Bucket, Sleep: cfg.Sleep, Limit: maxChange},

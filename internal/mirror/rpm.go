@@ -26,7 +26,10 @@ const (
 func (rpm) pointer() (name, contentType string) { return repomdName, "text/xml" }
 func (rpm) extension() string                   { return ".rpm" }
 func (rpm) metadata(string) []string            { return []string{"repodata/"} }
-func (rpm) example() string                     { return "x86_64" }
+
+func (rpm) architectures() map[string]string {
+	return map[string]string{"amd64": "x86_64", "arm64": "aarch64"}
+}
 
 // fetch has dnf resolve each package for itself, as if nothing were installed:
 // what conflicts on one machine may be wanted on two.

@@ -29,12 +29,13 @@ type Synced struct {
 	// run.
 	Change
 	// Changed is false where the mirror has the very packages already.
-	Changed bool
+	Changed bool `json:"changed"`
 	// Added and Removed are packages that were not there before, and those that
 	// were.
-	Added, Removed []Package
+	Added   []Package `json:"added"`
+	Removed []Package `json:"removed"`
 	// Sent is how many bytes of packages were uploaded, or would be.
-	Sent int64
+	Sent int64 `json:"sent"`
 }
 
 // senders is how many objects are uploaded at once, each in as many parts.
