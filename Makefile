@@ -130,6 +130,10 @@ tools:
 	@./scripts/need.sh cmark-gfm cmark-gfm
 	@./scripts/need.sh systemd-analyze systemd
 	@./scripts/need.sh nagios4 nagios4-core
+	@./scripts/need.sh dnf dnf dnf-plugins-core
+	@./scripts/need.sh createrepo_c createrepo-c
+	@./scripts/need.sh rpmkeys rpm
+	@./scripts/need.sh apt-ftparchive apt-utils
 
 # npm ci replaces the directory; the stamp says that it came to its end.
 .PHONY: node_modules

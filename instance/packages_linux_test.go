@@ -123,7 +123,7 @@ func (c *cloud) mirror(t *testing.T) (url, public string) {
 		t.Fatal(err)
 	}
 	packages := []packagetest.Package{{Name: "web", Version: "1.0", Requires: []string{"libweb"}}, {Name: "libweb", Version: "1.0"}}
-	key := packagetest.NewKey(t)
+	key := packagetest.NewKey(t, t.TempDir())
 	rpms, debs := t.TempDir(), t.TempDir()
 	for _, each := range []struct{ distribution, from string }{
 		{"amzn-2023", packagetest.RPMSource(t, rpms, "file://"+rpms, &key, packages...)},

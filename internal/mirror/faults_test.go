@@ -13,60 +13,55 @@ import (
 
 func isWrite(r *http.Request) bool { return r.Method != http.MethodGet && r.Method != http.MethodHead }
 
-// TestCutAtEachStep ends a sync at each of its writes, before it and after it,
-// as if the machine had lost its power: a new machine installs the old state or
-// the new one, whole, and the next sync finishes the work.
+// TestCutAtEachStep ends a sync at each of its writes, as if the machine had
+// lost its power: before the first, and when each was carried out and the answer
+// is on its way. A new machine installs the old state or the new one, whole, and
+// the next sync finishes the work.
 func TestCutAtEachStep(t *testing.T) {
 	eachFormat(t, func(t *testing.T, x *fixture) {
-		first := x.prepare(x.offer(release("1.0")...))
+		first, second := x.states()[0], x.states()[1]
 		publish := func(r *mirror.Repository, index mirror.Index) error {
 			_, err := r.Publish(t.Context(), index, mirror.PublishConfig{})
 			return err
 		}
-		if err := publish(x.Repository, first); err != nil {
-			t.Fatal(err)
-		}
-		second := x.prepare(x.offer(release("2.0")...))
 		seen := map[string]int{}
-		for step := 1; ; step++ {
-			for _, carriedOut := range []bool{false, true} {
-				x.renew()
-				if err := publish(x.Repository, first); err != nil {
-					t.Fatal(err)
-				}
-				err := publish(x.cutAt(step, carriedOut), second)
-				got, readErr := x.installed(x.url)
-				if readErr != nil {
-					t.Fatalf("cut at write %d: %v", step, readErr)
-				}
-				seen[got]++
-				if err == nil {
-					if got != "2.0" || step < 5 {
-						t.Errorf("a sync of %d writes succeeded, and a machine got %s", step-1, got)
-					}
-					if seen["1.0"] == 0 || seen["2.0"] < 2 {
-						t.Errorf("machines got %v, want the old state at first and the new one at the end", seen)
-					}
-					return
-				}
-				if again := publish(x.Repository, second); got == "1.0" && again != nil {
-					t.Errorf("cut at write %d, the next sync: %v", step, again)
-				}
+		for step := 0; ; step++ {
+			x.renew()
+			x.publish(first)
+			err := publish(x.cutAt(step), second)
+			got, readErr := x.installed(x.url)
+			if readErr != nil {
+				t.Fatalf("cut at write %d: %v", step, readErr)
 			}
+			seen[got]++
+			if err == nil {
+				if got != "2.0" || step < 5 {
+					t.Errorf("a sync of %d writes succeeded, and a machine got %s", step-1, got)
+				}
+				break
+			}
+			if again := publish(x.Repository, second); got == "1.0" && again != nil {
+				t.Errorf("cut at write %d, the next sync: %v", step, again)
+			}
+			x.whole()
+		}
+		// The last write is the pointer's, after which it is the new one.
+		if seen["1.0"] < 4 || seen["2.0"] != 2 {
+			t.Errorf("machines got %v, want the old state up to the last write, and the new one from then on", seen)
 		}
 	})
 }
 
-// cutAt is the mirror in the hands of somebody whose network ends at a write,
-// which is carried out or is not.
-func (x *fixture) cutAt(step int, carriedOut bool) *mirror.Repository {
+// cutAt is the mirror in the hands of somebody whose network ends with a write:
+// that is carried out, and its answer lost. 0: none is carried out.
+func (x *fixture) cutAt(step int) *mirror.Repository {
 	x.t.Helper()
 	writes := 0
 	proxy := mototest.NewProxy(x.t, x.url, func(_ int, r *http.Request) mototest.Fault {
 		if isWrite(r) {
 			writes++
 		}
-		return mototest.Fault{Drop: writes > step || writes == step && !carriedOut, DropAnswer: writes == step && carriedOut}
+		return mototest.Fault{Drop: writes > step || writes == step && !isWrite(r), DropAnswer: writes == step}
 	})
 	return x.open(connect(x.t, proxy.URL, 1), time.Now)
 }
@@ -101,7 +96,7 @@ func TestResumeLargePackage(t *testing.T) {
 // TestBadNetwork loses requests and answers everywhere.
 func TestBadNetwork(t *testing.T) {
 	eachFormat(t, func(t *testing.T, x *fixture) {
-		index := x.prepare(x.offer(release("1.0")...))
+		index := x.states()[0]
 		proxy := mototest.NewProxy(t, x.url, func(n int, _ *http.Request) mototest.Fault {
 			switch n % 3 {
 			case 0:
@@ -123,13 +118,12 @@ func TestBadNetwork(t *testing.T) {
 func TestPruneAndSync(t *testing.T) {
 	packagetest.Tools(t)
 	x := newFixture(t, formats["rpm"])
-	sources := []mirror.Source{x.offer(release("1.0")...), x.offer(release("2.0")...)}
-	// The same in every bucket, as a pointer's ETag follows from its content.
-	indexes := []mirror.Index{x.prepare(sources[0])}
+	source := x.offer(release("4.0")...)
+	indexes := []mirror.Index{x.prepare(source)}
 	x.publish(indexes[0])
-	indexes = append(indexes, x.prepare(sources[1]))
+	indexes = append(indexes, x.prepare(x.offer(release("5.0")...)))
 	x.publish(indexes[1])
-	again := x.prepare(sources[0])
+	again := x.prepare(source)
 	refused, succeeded := 0, 0
 	for step, steps := 1, 2; step < steps; step++ {
 		x.renew()
@@ -171,13 +165,13 @@ func TestPruneAndSync(t *testing.T) {
 func TestPruneCutOff(t *testing.T) {
 	packagetest.Tools(t)
 	x := newFixture(t, formats["rpm"])
-	x.sync(x.offer(release("1.0")...))
+	x.publish(x.states()[0])
 	proxy := mototest.NewProxy(t, x.url, func(n int, _ *http.Request) mototest.Fault { return mototest.Fault{Drop: n > 3} })
 	var pruning *mirror.PruningError
 	if _, err := x.open(connect(t, proxy.URL, 1), time.Now).Prune(t.Context(), mirror.PruneConfig{}); err == nil || errors.As(err, &pruning) {
 		t.Fatalf("got %v, want the network's error", err)
 	}
-	second := x.prepare(x.offer(release("2.0")...))
+	second := x.states()[1]
 	if _, err := x.Publish(t.Context(), second, mirror.PublishConfig{}); !errors.As(err, &pruning) {
 		t.Errorf("a sync beside a prune: %v", err)
 	}

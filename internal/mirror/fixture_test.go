@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,11 +23,26 @@ import (
 	"github.com/tandem-iac/tandem/internal/packagetest"
 )
 
-func TestMain(m *testing.M) { os.Exit(mototest.Main(m)) }
+// kept is what tests share, made and removed around all of them.
+var kept string
+
+func TestMain(m *testing.M) {
+	var err error
+	if kept, err = os.MkdirTemp("", "mirror-test."); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := mototest.Main(m)
+	if err := os.RemoveAll(kept); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
 // format is one of the two kinds of repositories, with a stock client of it.
 type format struct {
-	distribution, architecture string
+	name, distribution, architecture string
 	// source makes what the distribution has, at url, and returns what
 	// mirror.Source.From is to be.
 	source func(t *testing.T, dir, url string, key *packagetest.Key, packages ...packagetest.Package) string
@@ -46,19 +62,55 @@ type reader interface {
 }
 
 var formats = map[string]format{
-	"rpm": {"amzn-2023", "x86_64", packagetest.RPMSource, newDNF, "repodata/repomd.xml"},
-	"deb": {"debian-12", "amd64", func(t *testing.T, dir, url string, _ *packagetest.Key, packages ...packagetest.Package) string {
+	"rpm": {"rpm", "amzn-2023", "x86_64", packagetest.RPMSource, newDNF, "repodata/repomd.xml"},
+	"deb": {"deb", "debian-12", "amd64", func(t *testing.T, dir, url string, _ *packagetest.Key, packages ...packagetest.Package) string {
 		return packagetest.DebSource(t, dir, url, packages...)
 	}, newAPT, "dists/stable/Release"},
 }
 
-// eachFormat runs a test for dnf and for apt.
+// eachFormat runs a test for dnf and for apt, both at once.
 func eachFormat(t *testing.T, test func(t *testing.T, f *fixture)) {
 	packagetest.Tools(t)
 	needs.Root(t) // rpm and dpkg install into a root of their own
 	for name, f := range formats {
-		t.Run(name, func(t *testing.T) { test(t, newFixture(t, f)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, newFixture(t, f))
+		})
 	}
+}
+
+// states are those of a distribution that tests share, 1.0, 2.0 and 3.0, each
+// prepared for a mirror that has seen the ones before it. They fit every bucket,
+// as the ETag of a pointer follows from its content.
+type states struct {
+	once    sync.Once
+	indexes []mirror.Index
+}
+
+var shared = map[string]*states{"rpm": {}, "deb": {}}
+
+// states returns those of the fixture's format.
+func (x *fixture) states() []mirror.Index {
+	x.t.Helper()
+	s := shared[x.name]
+	s.once.Do(func() {
+		for _, version := range []string{"1.0", "2.0", "3.0"} {
+			from := x.offer(release(version)...)
+			from.Work = kept
+			index, _, err := x.Prepare(x.t.Context(), from) // removed with all of kept
+			if err != nil {
+				x.t.Fatal(err)
+			}
+			x.publish(index)
+			s.indexes = append(s.indexes, index)
+		}
+		x.renew()
+	})
+	if len(s.indexes) < 3 {
+		x.t.Fatal("the states could not be made")
+	}
+	return s.indexes
 }
 
 // fixture is a mirror in a bucket of the test's own, and a distribution.
@@ -74,10 +126,21 @@ type fixture struct {
 
 func newFixture(t *testing.T, f format) *fixture {
 	t.Helper()
-	x := &fixture{format: f, t: t, url: os.Getenv("AWS_ENDPOINT_URL"), key: packagetest.NewKey(t)}
+	x := &fixture{format: f, t: t, url: os.Getenv("AWS_ENDPOINT_URL"), key: key(t)}
 	x.client = connect(t, x.url, 3)
 	x.renew()
 	return x
+}
+
+var theKey struct {
+	sync.Once
+	packagetest.Key
+}
+
+// key is the distribution's.
+func key(t *testing.T) packagetest.Key {
+	theKey.Do(func() { theKey.Key = packagetest.NewKey(t, kept) })
+	return theKey.Key
 }
 
 // renew goes on in a new bucket.
@@ -223,7 +286,7 @@ func (x *fixture) whole() {
 	}
 	names := current.Metadata
 	for _, p := range current.Packages {
-		names = append(names, "packages/"+p.SHA256+"."+map[string]string{"amzn-2023": "rpm", "debian-12": "deb"}[x.distribution])
+		names = append(names, "packages/"+p.SHA256+"."+x.name)
 	}
 	for _, name := range names {
 		answer, err := http.Get(x.at(x.url) + "/" + name)

@@ -39,8 +39,8 @@ type Key struct {
 	entity *openpgp.Entity
 }
 
-// NewKey makes a key.
-func NewKey(t *testing.T) Key {
+// NewKey makes a key, with its public part in dir.
+func NewKey(t *testing.T, dir string) Key {
 	t.Helper()
 	config := &packet.Config{RSABits: 2048, DefaultHash: crypto.SHA256}
 	entity, err := openpgp.NewEntity("Test Distribution", "", "test@example.com", config)
@@ -55,7 +55,7 @@ func NewKey(t *testing.T) Key {
 	if err := errors.Join(entity.Serialize(w), w.Close()); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "RPM-GPG-KEY-test")
+	file := filepath.Join(dir, "RPM-GPG-KEY-test")
 	write(t, file, public.String())
 	return Key{Public: file, entity: entity}
 }
