@@ -44,8 +44,8 @@ type Indexer struct {
 type LoggingAlarms struct {
 	// Lag is the time that indexers would need to catch up, as MSK estimates it
 	// (https://docs.aws.amazon.com/msk/latest/developerguide/consumer-lag.html).
-	// They tell Kafka how far they are once an hour, so that less is no sign of
-	// trouble. Default: 2h.
+	// They tell Kafka how far they are once an hour, so the alarm waits until
+	// that has not helped. Default: 2h.
 	Lag Duration `yaml:"lag,omitempty" range:"1h..720h"`
 	// BrokerDiskPercent is how full the fullest broker's disk may be. Default: 85.
 	BrokerDiskPercent int `yaml:"broker_disk_percent,omitempty" range:"50..99"`

@@ -67,7 +67,9 @@ func (b *builder) brokerAlarms() []alarm {
 		name: "consumer-lag", description: "The indexers are " + limits.Lag.String() + " behind: is the index well, are there enough of them?",
 		namespace: "AWS/Kafka", metric: "EstimatedMaxTimeLag", statistic: "Maximum",
 		dimensions: []map[string]string{{"Cluster Name": b.stem, "Consumer Group": b.consumerGroup(), "Topic": b.Logging.Topic}},
-		threshold:  float64(limits.Lag.Seconds()), minutes: 5, periods: 3,
+		// Indexers commit how far they are once an hour: the lag grows until
+		// then, and is no trouble unless it outlasts a commit.
+		threshold: float64(limits.Lag.Seconds()), minutes: 5, periods: 15,
 	}}
 }
 

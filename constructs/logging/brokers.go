@@ -38,17 +38,21 @@ type brokers struct {
 	ready []cdktf.ITerraformDependable
 }
 
+// brokers are those that exist, or new ones.
+func (b *builder) brokers() brokers {
+	if existing := b.Logging.Kafka.Existing; existing != nil {
+		return b.existingBrokers(*existing)
+	}
+	return b.newBrokers()
+}
+
 // described is what does not depend on where brokers are.
 func (b *builder) described() machine.Logs {
 	return machine.Logs{Topic: b.Logging.Topic, QueueMiB: b.Logging.QueueMiB}
 }
 
 // existingBrokers passes through what the description names.
-func (b *builder) existingBrokers() brokers {
-	existing := b.Logging.Kafka.Existing
-	if existing == nil {
-		return brokers{}
-	}
+func (b *builder) existingBrokers(existing spec.ExistingKafka) brokers {
 	logs := b.described()
 	_, port, _ := strings.Cut(existing.Brokers[0], ":")
 	logs.Brokers = strings.Join(existing.Brokers, ",")

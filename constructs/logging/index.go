@@ -1,8 +1,8 @@
 package logging
 
 import (
-	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/opensearchdomain"
@@ -13,6 +13,7 @@ import (
 	"github.com/tandem-iac/tandem/constructs/pointer"
 	"github.com/tandem-iac/tandem/internal/awsregion"
 	"github.com/tandem-iac/tandem/internal/iam"
+	"github.com/tandem-iac/tandem/spec"
 )
 
 // indexUser is the domain's master user.
@@ -28,22 +29,24 @@ type index struct {
 
 func (x index) url() string { return x.scheme + "://" + x.host + ":" + strconv.Itoa(x.port) }
 
+// index is the one that exists, or a new one.
+func (b *builder) index() index {
+	if existing := b.Logging.Index.Existing; existing != nil {
+		return existingIndex(*existing)
+	}
+	return b.newIndex()
+}
+
 // existingIndex passes through what the description names.
-func (b *builder) existingIndex() index {
-	existing := b.Logging.Index.Existing
-	if existing == nil {
-		return index{}
-	}
-	endpoint, err := url.Parse(existing.URL)
-	if err != nil {
-		return index{} // a rule of the format
-	}
-	port := map[string]int{"http": 80, "https": 443}[endpoint.Scheme]
-	if given, err := strconv.Atoi(endpoint.Port()); err == nil {
-		port = given
+func existingIndex(existing spec.ExistingIndex) index {
+	scheme, address, _ := strings.Cut(existing.URL, "://")
+	host, port, _ := strings.Cut(address, ":")
+	number, err := strconv.Atoi(port)
+	if err != nil { // there is none
+		number = map[string]int{"http": 80, "https": 443}[scheme]
 	}
 	return index{
-		scheme: endpoint.Scheme, host: endpoint.Hostname(), port: port,
+		scheme: scheme, host: host, port: number,
 		secret:        machine.Secret{ARN: machine.SecretARN(existing.SecretARN), Key: machine.KeyARN(existing.SecretKeyARN)},
 		securityGroup: network.SecurityGroupID(existing.SecurityGroup),
 	}

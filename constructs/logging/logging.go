@@ -96,14 +96,7 @@ func (b *builder) build() (Logging, error) {
 	if b.Logging.Kafka.Existing == nil || b.Logging.Index.Existing == nil {
 		b.key = b.newKey()
 	}
-	logs := b.existingBrokers()
-	if b.Logging.Kafka.Existing == nil {
-		logs = b.newBrokers()
-	}
-	index := b.existingIndex()
-	if b.Logging.Index.Existing == nil {
-		index = b.newIndex()
-	}
+	logs, index := b.brokers(), b.index()
 	group, err := b.indexers(logs, index)
 	if err != nil {
 		return Logging{}, err
