@@ -96,6 +96,7 @@ var effectsOf = map[string]func(*change){
 	"aws_instance":                (*change).instance,
 
 	"aws_msk_cluster":                       (*change).kafka,
+	"aws_msk_configuration":                 (*change).kafkaSettings,
 	"aws_opensearch_domain":                 (*change).search,
 	"aws_cloudwatch_log_group":              (*change).logGroup,
 	"aws_s3_bucket_lifecycle_configuration": (*change).lifecycle,

@@ -25,6 +25,10 @@ func (c *change) kafka() {
 	}
 }
 
+func (c *change) kafkaSettings() {
+	c.says(rule.Safe, "A new revision; brokers have it once a cluster names it.")
+}
+
 // search: https://docs.aws.amazon.com/opensearch-service/latest/developerguide/managedomains-configuration-changes.html
 func (c *change) search() {
 	if c.changes("engine_version") {

@@ -18,7 +18,7 @@ var free = []string{
 	"aws_eip_association", "aws_ami", "aws_acm_certificate", "aws_cloudwatch_metric_alarm", "aws_ebs_volume", "aws_eip", "aws_instance",
 	"aws_lb", "aws_alb", "aws_nat_gateway", "aws_sns_topic_", "aws_cloudwatch_log_metric_filter", "aws_cloudwatch_log_resource_policy",
 	"aws_cloudwatch_log_stream", "aws_cloudwatch_log_subscription_filter", "aws_kms_alias", "aws_msk_cluster_policy", "aws_msk_configuration",
-	"aws_msk_scram_secret_association", "aws_opensearch_domain_policy", "aws_secretsmanager_secret_", "aws_sqs_queue_policy",
+	"aws_msk_scram_secret_association", "aws_msk_single_scram_secret_association", "aws_opensearch_domain_policy", "aws_secretsmanager_secret_", "aws_sqs_queue_policy",
 }
 
 // exactlyFree are types whose names begin others that cost something.
