@@ -117,6 +117,10 @@ const everythingSet = `    load_balancer: {deletion_protection: false, access_lo
           warmup: 0s
           steps: [{from: 50, to: 60, add: 1}, {from: 60, add: 2}]
 tags: {Owner: web}
+monitoring:
+  page: [{protocol: https, endpoint: "https://events.example.com/alarms"}]
+  notify: [{protocol: email, endpoint: team@example.com}]
+  dashboards: false
 review: {disable: [{rule: access-logs-off, address: "*", reason: kept elsewhere}]}
 logging:
   kafka: {existing: {brokers: ["kafka-1.example.com:9094"]}}
@@ -254,6 +258,14 @@ delivery.access_log_days is -1, want 1..3650`},
 		{"logging rules", Logging{Topic: "/", Index: Index{Nodes: 3}}.WithDefaults(2).Validate("eu-west-1", "", 2),
 			`logging.index.nodes is 3, want 1, or a multiple of 2, so that zones have as many each
 logging.topic is "/", want ` + formats["topic"].want},
+		{"monitoring", Monitoring{}.WithDefaults().Validate(), ""},
+		{"monitoring rules", Monitoring{
+			Page:   []Subscription{{Protocol: "sms", Endpoint: "911"}},
+			Alarms: Alarms{RescueFailed: "loud", OutOfStep: OutOfStep{For: Duration(time.Minute)}},
+		}.WithDefaults().Validate(),
+			`monitoring.alarms.out_of_step.for is 1m, want 300s..86400s
+monitoring.alarms.rescue_failed is "loud", want one of page, notify, none
+monitoring.page[0].endpoint is "911", want a phone number such as +6598765432, because protocol is sms`},
 		{"identity", ValidateIdentity("prod", "eu-west-1"), ""},
 		{"identity rules", ValidateIdentity("internal-1", ""),
 			`environment is "internal-1", want ` + formats["environment"].want + `

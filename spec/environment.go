@@ -58,6 +58,9 @@ type Environment struct {
 	// Logging ships the logs of all machines to one place. Default: they stay
 	// on the machines.
 	Logging *Logging `yaml:"logging,omitempty"`
+	// Monitoring is who is told of what goes wrong. Default: alarms and
+	// dashboards for every cluster, and topics that nobody has subscribed to.
+	Monitoring Monitoring `yaml:"monitoring,omitempty"`
 	// Review is what `tandem review` leaves out, and on what load it simulates.
 	Review Review `yaml:"review,omitempty"`
 }
@@ -98,6 +101,7 @@ func (e Environment) WithDefaults() Environment {
 		logging := e.Logging.WithDefaults(e.Network.zones())
 		e.Logging = &logging
 	}
+	e.Monitoring = e.Monitoring.WithDefaults()
 	e.Clusters = maps.Clone(e.Clusters)
 	prices := e.pricing()
 	for name, c := range e.Clusters {
@@ -166,6 +170,7 @@ func (e Environment) validate(faults *relations) {
 	e.State.validate(faults, e.Delivery)
 	e.Network.validate(faults, e.Region)
 	e.Delivery.validate(faults)
+	e.Monitoring.validate(faults)
 	existing := e.Network.Existing
 	faults.Require(e.Delivery.Packages == nil || existing == nil || existing.S3Endpoint != "", "network.existing.s3_endpoint_id", "",
 		"the private subnets' S3 gateway endpoint, because delivery.packages is set", "delivery.packages", "network.existing")
