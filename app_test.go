@@ -76,8 +76,8 @@ func TestCdktfSynth(t *testing.T) {
 	if err := json.Unmarshal(data, &manifest); err != nil {
 		t.Fatal(err)
 	}
-	if len(manifest.Stacks) != 4 {
-		t.Errorf("the manifest lists %d stacks, want 4:\n%s", len(manifest.Stacks), data)
+	if len(manifest.Stacks) != 5 {
+		t.Errorf("the manifest lists %d stacks, want 5:\n%s", len(manifest.Stacks), data)
 	}
 	for name := range manifest.Stacks {
 		data, err := os.ReadFile(filepath.Join(dir, "stacks", name, "cdk.tf.json"))

@@ -19,7 +19,7 @@ var shippingOut = synthesized(filepath.Join("testdata", "logging.yaml"))
 
 func TestLoggingSnapshots(t *testing.T) {
 	all := stacksOf(t, shippingOut)
-	if names, want := slices.Sorted(maps.Keys(all)), []string{"stage-delivery", "stage-logging", "stage-network", "stage-web"}; !slices.Equal(names, want) {
+	if names, want := slices.Sorted(maps.Keys(all)), []string{"stage-delivery", "stage-logging", "stage-monitoring", "stage-network", "stage-web"}; !slices.Equal(names, want) {
 		t.Errorf("got stacks %v, want %v", names, want)
 	}
 	compareSnapshots(t, shippingOut, "stage-logging", "stage-web")

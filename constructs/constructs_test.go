@@ -18,6 +18,7 @@ import (
 	"github.com/tandem-iac/tandem/constructs/cluster"
 	"github.com/tandem-iac/tandem/constructs/delivery"
 	"github.com/tandem-iac/tandem/constructs/logging"
+	"github.com/tandem-iac/tandem/constructs/monitoring"
 	"github.com/tandem-iac/tandem/constructs/network"
 	"github.com/tandem-iac/tandem/constructs/scaling"
 	"github.com/tandem-iac/tandem/internal/fastsynth"
@@ -127,6 +128,26 @@ func everything() spec.Environment {
 			},
 			Alarms: spec.LoggingAlarms{Lag: spec.Duration(3 * time.Hour), BrokerDiskPercent: 80, FreeStoragePercent: 20, Topics: []string{"arn:aws:sns:eu-central-2:123456789012:alarms"}},
 		},
+		Monitoring: spec.Monitoring{
+			Page: []spec.Subscription{
+				{Protocol: "https", Endpoint: "https://events.example.com/alarms?key=1"},
+				{Protocol: "sms", Endpoint: "+6598765432"},
+			},
+			Notify: []spec.Subscription{
+				{Protocol: "email", Endpoint: "team@example.com"},
+				{Protocol: "email", Endpoint: "lead@example.com"},
+				{Protocol: "email-json", Endpoint: "team@example.com"},
+				{Protocol: "sqs", Endpoint: "arn:aws:sqs:eu-central-2:123456789012:alarms"},
+				{Protocol: "lambda", Endpoint: "arn:aws:lambda:eu-central-2:123456789012:function:chat"},
+			},
+			Alarms: spec.Alarms{
+				NoHealthyHost: spec.NoHealthyHost{For: spec.Duration(5 * time.Minute)},
+				Errors:        spec.ErrorRatio{Percent: 0.5, Window: spec.Duration(10 * time.Minute), MinimumRequests: 1000},
+				RescueFailed:  spec.SeverityNotify, OnDemandAtMax: spec.SeverityNone,
+				OutOfStep: spec.OutOfStep{For: spec.Duration(time.Hour), OnDemand: spec.SeverityNotify, Spot: spec.SeverityNone},
+			},
+			Dashboards: &no,
+		},
 		Review: spec.Review{Disable: []spec.DisabledRule{{Rule: "access-logs-off", Address: "*", Reason: "kept elsewhere"}}, Load: "seed-day"},
 	}
 }
@@ -166,8 +187,15 @@ var existingLoggingParts = parts{
 	"alarms":          loggingParts["alarms"],
 }
 
-// scalingTypes have goldens of their own.
-var scalingTypes = []string{"aws_autoscaling_policy", "aws_cloudwatch_metric_alarm"}
+var monitoringParts = parts{
+	"topics":     {"aws_kms_key", "aws_kms_alias", "aws_sns_topic", "aws_sns_topic_policy", "aws_sns_topic_subscription", "aws_caller_identity"},
+	"alarms":     {"aws_cloudwatch_metric_alarm"},
+	"composites": {"aws_cloudwatch_composite_alarm"},
+}
+
+// elsewhere are types that have goldens of their own: scaling's, and those of
+// dashboards.
+var elsewhere = []string{"aws_autoscaling_policy", "aws_cloudwatch_metric_alarm", "aws_cloudwatch_dashboard"}
 
 func TestConstructs(t *testing.T) {
 	for _, test := range []struct {
@@ -212,6 +240,11 @@ func TestConstructs(t *testing.T) {
 		{"logging/existing", existingLoggingParts, newLogging(loggingOf(existingLogging(), 2))},
 		{"cluster/defaults", clusterParts, newCluster(minimal(), "web")},
 		{"cluster/everything", clusterParts, newCluster(everything(), "obelix")},
+		{"monitoring/defaults", monitoringParts, newMonitoring(monitoring.Config{Environment: minimal(), Clusters: madeClusters("web")})},
+		{"monitoring/everything", monitoringParts, newMonitoring(monitoring.Config{
+			Environment: everything(), Clusters: madeClusters("obelix"),
+			Parts: []monitoring.Part{{Name: "logging", Page: []scaling.AlarmName{"stage-logging-lag"}, Notify: []scaling.AlarmName{"stage-logging-rejected", "stage-logging-disk"}}},
+		})},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			stack := cdktf.NewTerraformStack(cdktf.Testing_App(nil), jsii.String("stack"))
@@ -227,7 +260,7 @@ func TestConstructs(t *testing.T) {
 			for part, types := range test.parts {
 				golden.JSON(t, filepath.Join("testdata", test.name, part+".json"), pick(synthesized, types))
 			}
-			pick(synthesized, scalingTypes)
+			pick(synthesized, elsewhere)
 			if len(synthesized["resource"]) > 0 || len(synthesized["data"]) > 0 {
 				t.Errorf("in no golden: %v", synthesized)
 			}
@@ -318,6 +351,27 @@ func newCluster(env spec.Environment, name string) func(cdktf.TerraformStack) er
 	}
 }
 
+// madeClusters are clusters that exist.
+func madeClusters(names ...string) map[string]cluster.Cluster {
+	made := map[string]cluster.Cluster{}
+	for _, name := range names {
+		made[name] = cluster.Cluster{
+			LoadBalancerDimension: "app/" + name + "/0123456789abcdef",
+			TargetGroupDimension:  "targetgroup/" + name + "/fedcba9876543210",
+			RescueFailed:          scaling.AlarmName(name + "-rescue-failed"),
+			RescueAtMax:           scaling.AlarmName(name + "-rescue-at-max"),
+		}
+	}
+	return made
+}
+
+func newMonitoring(cfg monitoring.Config) func(cdktf.TerraformStack) error {
+	return func(stack cdktf.TerraformStack) error {
+		_, err := monitoring.New(stack, "monitoring", cfg)
+		return err
+	}
+}
+
 // document is synthesized Terraform: resource or data, then type, then name.
 type document map[string]map[string]any
 
@@ -403,6 +457,8 @@ func TestInvalidConfigsAddNothing(t *testing.T) {
 	crowded.Name = "Prod"
 	crowded.Network.PublicSubnets = []string{"10.0.0.0/24"}
 	crowded.Delivery.AccessLogDays = -1
+	loud := minimal()
+	loud.Monitoring.Alarms.RescueFailed = "loud"
 	const low = "clusters.web.spot.max_price is 0.09, want above the on-demand price of m4.large, 0.125 by on_demand_prices"
 	for _, test := range []struct {
 		name  string
@@ -436,6 +492,16 @@ func TestInvalidConfigsAddNothing(t *testing.T) {
 			_, err := scaling.NewRescue(s, "rescue", scaling.RescueConfig{})
 			return err
 		}, []string{"group is unset"}},
+		{"monitoring", newMonitoring(monitoring.Config{
+			Environment: loud, Clusters: map[string]cluster.Cluster{"wbe": {}}, Parts: []monitoring.Part{{Name: "wbe"}, {}},
+		}), []string{
+			"monitoring.alarms.rescue_failed is \"loud\"",
+			"clusters.web is unset, want what the cluster construct has made",
+			"clusters.wbe is wbe, want a cluster of the environment",
+			"clusters.wbe is unset, want its load balancer, target group and alarms",
+			"parts[0].name is wbe, want a name that no cluster has",
+			"parts[1].name is unset, want a name that no cluster has",
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			stack := cdktf.NewTerraformStack(cdktf.Testing_App(nil), jsii.String("stack"))

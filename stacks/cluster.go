@@ -12,7 +12,7 @@ import (
 
 // newClusterStack adds <environment>-<cluster>; where logs is nil, its machines
 // keep theirs.
-func newClusterStack(app cdktf.App, env spec.Environment, name string, net network.Network, buckets delivery.Delivery, logs *machine.Logs) error {
+func newClusterStack(app cdktf.App, env spec.Environment, name string, net network.Network, buckets delivery.Delivery, logs *machine.Logs) (cluster.Cluster, error) {
 	stack := newStack(app, env, name)
 	made, err := cluster.New(stack, "cluster", cluster.Config{
 		Environment: env,
@@ -22,7 +22,7 @@ func newClusterStack(app cdktf.App, env spec.Environment, name string, net netwo
 		Logs:        logs,
 	})
 	if err != nil {
-		return wrap(stack, err)
+		return cluster.Cluster{}, wrap(stack, err)
 	}
 	addOutputs(stack,
 		output{"alb_dns_name", "Name to point the service's CNAME or alias at", made.DNSName},
@@ -32,5 +32,5 @@ func newClusterStack(app cdktf.App, env spec.Environment, name string, net netwo
 		output{"spot_group", "Auto Scaling group that carries the load", string(made.Spot)},
 		output{"rescue_policy_arn", "Policy that adds one on-demand instance", string(made.Rescue)},
 	)
-	return nil
+	return made, nil
 }

@@ -1,6 +1,7 @@
 // Package stacks turns the description of an environment into Terraform
 // stacks: <environment>-network, <environment>-delivery, <environment>-logging
-// where logging is described, and <environment>-<cluster> for each cluster.
+// where logging is described, <environment>-<cluster> for each cluster, and
+// <environment>-monitoring.
 package stacks
 
 import (
@@ -12,6 +13,7 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/provider"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
+	"github.com/tandem-iac/tandem/constructs/cluster"
 	"github.com/tandem-iac/tandem/spec"
 )
 
@@ -37,12 +39,13 @@ func Build(app cdktf.App, env spec.Environment) error {
 	if err != nil {
 		return err
 	}
+	clusters := map[string]cluster.Cluster{}
 	for _, name := range slices.Sorted(maps.Keys(env.Clusters)) {
-		if err := newClusterStack(app, env, name, net, buckets, logs); err != nil {
+		if clusters[name], err = newClusterStack(app, env, name, net, buckets, logs); err != nil {
 			return err
 		}
 	}
-	return nil
+	return newMonitoringStack(app, env, clusters)
 }
 
 // newStack adds an empty stack with its provider and state.

@@ -137,10 +137,19 @@ type manifest struct {
 
 // order lists the stacks as they can be deployed: what others need comes first.
 func (m manifest) order() []string {
+	depth := map[string]int{}
+	var measure func(name string) int
+	measure = func(name string) int {
+		if _, known := depth[name]; !known {
+			depth[name] = 0 // a stack that needs itself would never end
+			for _, needed := range m.Stacks[name].Dependencies {
+				depth[name] = max(depth[name], measure(needed)+1)
+			}
+		}
+		return depth[name]
+	}
 	names := slices.Sorted(maps.Keys(m.Stacks))
-	slices.SortStableFunc(names, func(a, b string) int {
-		return cmp.Compare(len(m.Stacks[a].Dependencies), len(m.Stacks[b].Dependencies))
-	})
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(measure(a), measure(b)) })
 	return names
 }
 

@@ -49,6 +49,11 @@ type Cluster struct {
 	OnDemand, Spot scaling.GroupName
 	// Rescue adds one on-demand instance.
 	Rescue scaling.PolicyARN
+	// LoadBalancerDimension and TargetGroupDimension are their names in
+	// CloudWatch: the ends of their ARNs.
+	LoadBalancerDimension, TargetGroupDimension string
+	// RescueFailed and RescueAtMax are the alarms on rescue.
+	RescueFailed, RescueAtMax scaling.AlarmName
 }
 
 // New builds a cluster under scope/id. If cfg is invalid it returns a
@@ -103,7 +108,8 @@ type builder struct {
 func (b *builder) build() (Cluster, error) {
 	firewall := b.securityGroups()
 	balancer := b.loadBalancer(firewall.loadBalancer)
-	target := b.targetGroup()
+	group := b.targetGroup()
+	target := machine.TargetGroupARN(*group.Arn())
 	pair := pairConfig{
 		listeners:     b.listeners(balancer.Arn(), target),
 		machines:      machine.New(b.node, b.machineConfig()),
@@ -125,11 +131,11 @@ func (b *builder) build() (Cluster, error) {
 	if err != nil {
 		return Cluster{}, err
 	}
-	spot, err := b.spotGroup(pair, rescue)
+	spot, err := b.spotGroup(pair, rescue.Policy)
 	if err != nil {
 		return Cluster{}, err
 	}
-	pair.machines.Grant("agent", b.agentPolicy(onDemand, spot, rescue, target))
+	pair.machines.Grant("agent", b.agentPolicy(onDemand, spot, rescue.Policy, target))
 
 	if err := b.scaling("on-demand-scaling", onDemand, b.spec.OnDemand.Group); err != nil {
 		return Cluster{}, err
@@ -143,7 +149,12 @@ func (b *builder) build() (Cluster, error) {
 		TargetGroup: target,
 		OnDemand:    onDemand.Name,
 		Spot:        spot.Name,
-		Rescue:      rescue,
+		Rescue:      rescue.Policy,
+
+		LoadBalancerDimension: *balancer.ArnSuffix(),
+		TargetGroupDimension:  *group.ArnSuffix(),
+		RescueFailed:          rescue.Failed,
+		RescueAtMax:           rescue.AtMax,
 	}, nil
 }
 

@@ -80,7 +80,7 @@ const (
 	targetType            = "instance"
 )
 
-func (b *builder) targetGroup() machine.TargetGroupARN {
+func (b *builder) targetGroup() lbtargetgroup.LbTargetGroup {
 	rule := b.spec.TargetGroup
 	vpc := string(b.Network.VPC)
 	name := targetGroupName(b.fullName, strconv.Itoa(instancePort), targetProtocol, targetProtocolVersion, targetType, b.Network.Key)
@@ -107,7 +107,7 @@ func (b *builder) targetGroup() machine.TargetGroupARN {
 		Tags:      pointer.Map(b.tags(b.fullName)),
 		Lifecycle: &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
 	}
-	return machine.TargetGroupARN(*lbtargetgroup.NewLbTargetGroup(b.node, jsii.String("target-group"), args).Arn())
+	return lbtargetgroup.NewLbTargetGroup(b.node, jsii.String("target-group"), args)
 }
 
 // targetGroupName is stem and a hash of the attributes that force replacement,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/rescue/metric"
+	"github.com/tandem-iac/tandem/internal/watch"
 )
 
 // RescueConfig configures NewRescue.
@@ -27,6 +28,17 @@ type RescueConfig struct {
 	AlarmActions []string
 }
 
+// AlarmName names a CloudWatch alarm. It may be a token.
+type AlarmName string
+
+// Rescue is what NewRescue has made.
+type Rescue struct {
+	// Policy adds one instance.
+	Policy PolicyARN
+	// Failed is the alarm that a rescue has failed, AtMax that the next one has no room.
+	Failed, AtMax AlarmName
+}
+
 // RescueName is the name of the rescue policy in its group.
 const RescueName = "rescue"
 
@@ -38,13 +50,13 @@ const RescueName = "rescue"
 //
 //	agents' metric RescueFailures ≥ 1 ──> alarm rescue-failed
 //	desired capacity ≥ maximum ─────────> alarm rescue-at-max: the next rescue adds nothing
-func NewRescue(scope constructs.Construct, id string, cfg RescueConfig) (PolicyARN, error) {
+func NewRescue(scope constructs.Construct, id string, cfg RescueConfig) (Rescue, error) {
 	var faults check.Errors
 	faults.Require(cfg.Group != "", "group", "", "the on-demand group")
 	faults.Require(cfg.Name != "", "name", "", "a prefix for alarms")
 	faults.Require(cfg.Environment != "" && cfg.Cluster != "", "cluster", cfg.Cluster, "the environment and cluster that agents report for")
 	if err := faults.Err(); err != nil {
-		return "", fmt.Errorf("rescue %q: %w", id, err)
+		return Rescue{}, fmt.Errorf("rescue %q: %w", id, err)
 	}
 	policy := autoscalingpolicy.NewAutoscalingPolicy(scope, &id, &autoscalingpolicy.AutoscalingPolicyConfig{
 		Name:                 jsii.String(RescueName),
@@ -54,9 +66,13 @@ func NewRescue(scope constructs.Construct, id string, cfg RescueConfig) (PolicyA
 		ScalingAdjustment:    jsii.Number(1),
 	})
 	node := constructs.NewConstruct(scope, jsii.String(id+"-alarms"))
-	cloudwatchmetricalarm.NewCloudwatchMetricAlarm(node, jsii.String("failed"), cfg.failedArgs())
-	cloudwatchmetricalarm.NewCloudwatchMetricAlarm(node, jsii.String("at-max"), cfg.atMaxArgs())
-	return PolicyARN(*policy.Arn()), nil
+	failed := cloudwatchmetricalarm.NewCloudwatchMetricAlarm(node, jsii.String("failed"), cfg.failedArgs())
+	atMax := cloudwatchmetricalarm.NewCloudwatchMetricAlarm(node, jsii.String("at-max"), cfg.atMaxArgs())
+	return Rescue{
+		Policy: PolicyARN(*policy.Arn()),
+		Failed: AlarmName(*failed.AlarmName()),
+		AtMax:  AlarmName(*atMax.AlarmName()),
+	}, nil
 }
 
 // rescueAlarm is what both alarms share. Silence is good news: agents report
@@ -77,7 +93,7 @@ func (cfg RescueConfig) rescueAlarm(name, description string) *cloudwatchmetrica
 }
 
 func (cfg RescueConfig) failedArgs() *cloudwatchmetricalarm.CloudwatchMetricAlarmConfig {
-	args := cfg.rescueAlarm("rescue-failed", "An interrupted spot instance of "+cfg.Cluster+" could not call for rescue")
+	args := cfg.rescueAlarm(watch.RescueFailed, "An interrupted spot instance of "+cfg.Cluster+" could not call for rescue")
 	args.Namespace = jsii.String(metric.Namespace)
 	args.MetricName = jsii.String(metric.RescueFailures)
 	args.Dimensions = &map[string]*string{metric.Environment: &cfg.Environment, metric.Cluster: &cfg.Cluster}
@@ -89,7 +105,7 @@ func (cfg RescueConfig) failedArgs() *cloudwatchmetricalarm.CloudwatchMetricAlar
 // atMaxArgs compares two metrics of the group, so that a change of its maximum
 // needs no change here.
 func (cfg RescueConfig) atMaxArgs() *cloudwatchmetricalarm.CloudwatchMetricAlarmConfig {
-	args := cfg.rescueAlarm("rescue-at-max", "The on-demand group of "+cfg.Cluster+" is at its maximum: a rescue would add nothing")
+	args := cfg.rescueAlarm(watch.RescueAtMax, "The on-demand group of "+cfg.Cluster+" is at its maximum: a rescue would add nothing")
 	of := func(id, name string) *cloudwatchmetricalarm.CloudwatchMetricAlarmMetricQuery {
 		return &cloudwatchmetricalarm.CloudwatchMetricAlarmMetricQuery{
 			Id: &id,
