@@ -113,6 +113,7 @@ Exit codes: 0 fine, 1 failure, 2 the input is wrong.`,
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddCommand(
 		newBootstrapCommand(a),
+		newDashboardCommand(a),
 		newDeployCommand(a),
 		newDrillCommand(a),
 		newDrillServiceCommand(a),
