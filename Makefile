@@ -84,8 +84,8 @@ bench-synth: versions ## Measure synth against stock jsii and against JavaScript
 	go run ./internal/bench/synth
 
 .PHONY: bench-release
-bench-release: ## Measure building and publishing 1 GiB against tar, gzip and aws s3 cp
-	go run ./internal/bench/release
+bench-release: ## Measure building and publishing 1 GiB against tar, gzip and aws s3 cp; BENCH='-mib 64 …'
+	go run ./internal/bench/release $(BENCH)
 
 .PHONY: bench-simulate
 bench-simulate: ## Measure the simulator: speed, memory, growth, what limits it
@@ -125,6 +125,7 @@ tools:
 	@./scripts/need.sh jq jq
 	@./scripts/need.sh aws awscli
 	@./scripts/need.sh ansible-playbook ansible-core python3-apt
+	@./scripts/need.sh ansible-community ansible python3-boto3
 	@./scripts/need.sh apache2 apache2
 	@./scripts/need.sh chromium chromium
 	@./scripts/need.sh cmark-gfm cmark-gfm
