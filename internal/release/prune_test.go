@@ -8,11 +8,175 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/mototest"
-	"github.com/tandem-iac/tandem/internal/object"
 	"github.com/tandem-iac/tandem/internal/release"
 )
+
+func TestPrune(t *testing.T) {
+	f := newFixture(t)
+	file := build(t, 100, "x")
+	for range 12 {
+		f.publish(file)
+	}
+	for _, version := range []string{"1", "2", "3", "4", "5"} {
+		f.promote(version)
+	}
+	cfg := release.PruneConfig{Keep: 3, History: 2, DryRun: true}
+	before := f.names()
+	would, err := f.Prune(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after := f.names(); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Errorf("a dry run changed %v to %v", before, after)
+	}
+	cfg.DryRun = false
+	did, err := f.Prune(t.Context(), cfg)
+	if err != nil || fmt.Sprint(did) != fmt.Sprint(would) {
+		t.Errorf("pruned %v (%v), the dry run said %v", did, err, would)
+	}
+	// The last two changes are 3→4 and 4→5.
+	complete, latest, stable := f.audit()
+	if want := "map[3:true 4:true 5:true 10:true 11:true 12:true]"; fmt.Sprint(complete) != want || latest != 12 || stable != 5 {
+		t.Errorf("left are %v, latest %d, stable %d; want %s, 12, 5", complete, latest, stable, want)
+	}
+	noLeftovers(t, f, complete)
+	if p, err := f.Rollback(t.Context(), release.PromoteConfig{}); err != nil || p.Version != 4 {
+		t.Errorf("rolled back to %d (%v), want 4", p.Version, err)
+	}
+	if m := f.publish(build(t, 100, "new")); m.Version != 13 {
+		t.Errorf("the next version is %d, want 13", m.Version)
+	}
+	if _, err := f.Promote(t.Context(), release.PromoteConfig{Version: "1"}); err == nil || !strings.Contains(err.Error(), "or was pruned") {
+		t.Errorf("promoting a pruned version: %v", err)
+	}
+}
+
+// Prune and a promotion meet at the same version in every order of their
+// requests: either it is stable and there, or the promotion is refused.
+func TestPruneMeetsPromotion(t *testing.T) {
+	promoted, refused := 0, 0
+	file := build(t, 100, "x")
+	for step := 1; ; step++ {
+		f := newFixture(t)
+		for range 2 {
+			f.publish(file)
+		}
+		f.promote("2")
+		reached := false
+		proxy := mototest.NewProxy(t, f.url, func(n int, _ *http.Request) mototest.Fault {
+			if n != step {
+				return mototest.Fault{}
+			}
+			reached = true
+			return mototest.Fault{Before: func() {
+				if _, err := f.Prune(t.Context(), release.PruneConfig{Keep: 1, History: 1}); err != nil {
+					t.Errorf("prune before request %d: %v", step, err)
+				}
+			}}
+		})
+		_, err := f.through(proxy).Promote(t.Context(), release.PromoteConfig{Version: "1"})
+		complete, _, stable := f.audit()
+		switch {
+		case err == nil && (stable != 1 || !complete[1]):
+			t.Errorf("prune before request %d: promoted, but stable is %d of %v", step, stable, complete)
+		case err != nil && stable != 2:
+			t.Errorf("prune before request %d: %v, but stable is %d", step, err, stable)
+		case err == nil:
+			promoted++
+		default:
+			refused++
+		}
+		if !reached {
+			break
+		}
+	}
+	if promoted < 2 || refused < 2 {
+		t.Errorf("promoted %d times, refused %d times: want both outcomes", promoted, refused)
+	}
+}
+
+// The other way round: the promotion happens between prune's requests.
+func TestPromotionMeetsPrune(t *testing.T) {
+	promoted, refused := 0, 0
+	file := build(t, 100, "x")
+	for step := 1; ; step++ {
+		f := newFixture(t)
+		for range 2 {
+			f.publish(file)
+		}
+		f.promote("2")
+		reached := false
+		var promotion error
+		proxy := mototest.NewProxy(t, f.url, func(n int, _ *http.Request) mototest.Fault {
+			if n != step {
+				return mototest.Fault{}
+			}
+			reached = true
+			return mototest.Fault{Before: func() {
+				_, promotion = f.Promote(t.Context(), release.PromoteConfig{Version: "1"})
+			}}
+		})
+		if _, err := f.through(proxy).Prune(t.Context(), release.PruneConfig{Keep: 1, History: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if !reached {
+			break
+		}
+		complete, _, stable := f.audit()
+		switch {
+		case promotion == nil && (stable != 1 || !complete[1]):
+			t.Errorf("promotion before request %d of prune: stable is %d of %v", step, stable, complete)
+		case promotion == nil:
+			promoted++
+		default:
+			refused++
+		}
+	}
+	if promoted < 2 || refused < 2 {
+		t.Errorf("promoted %d times, refused %d times: want both outcomes", promoted, refused)
+	}
+}
+
+// Prune ends before each of its writes, as TestPublisherKilled does.
+func TestPruneKilled(t *testing.T) {
+	file := build(t, 100, "x")
+	for step := 1; ; step++ {
+		f := newFixture(t)
+		for range 2 {
+			f.publish(file)
+		}
+		f.promote("2")
+		stopped := false
+		writes := 0
+		proxy := mototest.NewProxy(t, f.url, func(_ int, r *http.Request) mototest.Fault {
+			if isWrite(r) {
+				writes++
+			}
+			if writes < step {
+				return mototest.Fault{}
+			}
+			stopped = true
+			return mototest.Fault{Status: 403, Code: "AccessDenied"}
+		})
+		_, err := f.through(proxy).Prune(t.Context(), release.PruneConfig{Keep: 1, History: 1})
+		f.audit()
+		if !stopped {
+			break
+		}
+		if err == nil {
+			t.Errorf("prune stopped at write %d without an error", step)
+		}
+		if _, err := f.at(time.Now().Add(25*time.Hour)).Prune(t.Context(), release.PruneConfig{Keep: 1, History: 1}); err != nil {
+			t.Fatal(err)
+		}
+		complete, latest, stable := f.audit()
+		if len(complete) != 1 || latest != 2 || stable != 2 {
+			t.Errorf("stopped at write %d: left are %v, latest %d, stable %d", step, complete, latest, stable)
+		}
+		noLeftovers(t, f, complete)
+	}
+}
 
 // breakOff publishes an archive up to a part that S3 refuses.
 func (f *fixture) breakOff(file, part string) {
@@ -56,80 +220,5 @@ func TestPruneNamesUploadsWithoutClaim(t *testing.T) {
 	want := fmt.Sprint([]release.Pruned{{Version: 1, Reason: release.PrunedLeftover, Size: partSize}})
 	if err != nil || fmt.Sprint(got) != want {
 		t.Errorf("pruned %v (%v), want %s", got, err, want)
-	}
-}
-
-func TestDamagedRecords(t *testing.T) {
-	later := time.Now().Add(25 * time.Hour)
-	for name, test := range map[string]struct {
-		object, content string
-		act             func(f *fixture) error
-		want            string
-	}{
-		"a committed claim without manifest": {
-			"claims/00000007.json", `{"version": 7, "state": "committed"}`,
-			func(f *fixture) error { _, err := f.at(later).Prune(t.Context(), release.PruneConfig{}); return err },
-			"claims/00000007.json is committed and holds no manifest",
-		},
-		"the claim of another version": {
-			"claims/00000007.json", `{"version": 8, "state": "open"}`,
-			func(f *fixture) error { _, err := f.at(later).Prune(t.Context(), release.PruneConfig{}); return err },
-			"claims/00000007.json is the claim of version 8",
-		},
-		"a manifest beyond all measure": {
-			"obelix-7.json", `{"version": 7}` + strings.Repeat(" ", 1<<20),
-			func(f *fixture) error { return f.Require(t.Context(), 7) },
-			"obelix-7.json has more than 1048576 bytes",
-		},
-		"a stable pointer to nothing": {
-			"latest-stable.txt", "VERSION=first\n",
-			func(f *fixture) error { _, err := f.Stable(t.Context()); return err },
-			`latest-stable.txt has VERSION "first", want a number from 1: put its former content back, or delete it with 'aws s3 rm s3://`,
-		},
-		"a latest pointer to nothing": {
-			"latest.txt", "<html>",
-			func(f *fixture) error { _, err := f.Show(t.Context(), "latest"); return err },
-			`latest.txt has VERSION "", want a number from 1: put its former content back, or delete it with 'aws s3 rm s3://`,
-		},
-		"a change that is none": {
-			"latest-stable.txt", "VERSION=1\nCHANGE=-1\n",
-			func(f *fixture) error { _, err := f.Stable(t.Context()); return err },
-			`latest-stable.txt has CHANGE "-1", want a number from 1: put`,
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := newFixture(t)
-			f.write(test.object, []byte(test.content))
-			err := test.act(f)
-			var damaged *object.DamagedError
-			if !errors.As(err, &damaged) || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("got %v, want a DamagedError with %q", err, test.want)
-			}
-		})
-	}
-}
-
-func TestConfigsRefuse(t *testing.T) {
-	for want, err := range map[string]error{
-		"PartSize is 1, want 5242880..5368709120 bytes, which S3 takes": release.PublishConfig{File: "a", PartSize: 1}.Validate(),
-		"Workers is -1, want 1 or more":                                 release.PublishConfig{File: "a", Workers: -1}.Validate(),
-		"Resume is -7, want a version from 1, or 0 for a new one":       release.PublishConfig{File: "a", Resume: -7}.Validate(),
-		"File is unset, want the name of an archive":                    release.PublishConfig{}.Validate(),
-		"Keep is -1, want 1 or more":                                    release.PruneConfig{Keep: -1}.Validate(),
-		"History is -1, want 1 or more":                                 release.PruneConfig{History: -1}.Validate(),
-		"Unfinished is -1ns, want more than 0s":                         release.PruneConfig{Unfinished: -1}.Validate(),
-	} {
-		var faults check.Errors
-		if !errors.As(err, &faults) || err.Error() != want {
-			t.Errorf("got %v, want %q", err, want)
-		}
-	}
-	for _, err := range []error{release.PublishConfig{File: "a"}.Validate(), release.PruneConfig{}.Validate()} {
-		if err != nil {
-			t.Errorf("the defaults: %v", err)
-		}
-	}
-	if _, err := newFixture(t).Publish(t.Context(), release.PublishConfig{File: "a", Workers: -1}); err == nil || !strings.Contains(err.Error(), "Workers") {
-		t.Errorf("publish: got %v, want the fault of its config", err)
 	}
 }
