@@ -103,7 +103,9 @@ func (b builds) put(artifact, name, content string) {
 // the environment, $SPOT and $ANCHOR are instances of its cluster obelix.
 //
 //	machine ID break|sick      makes setups of version 42 go wrong
-//	machine ID break-by|silent makes setups by playbook 8 fail, or takes the tags away
+//	machine ID break-by        makes setups by playbook 8 fail
+//	machine ID silent          takes the tags away
+//	machine ID setting-up      has it say that it is not done yet
 //	promote ARTIFACT VERSION   moves latest-stable
 //	deploying dead|alive       leaves the journal of a deploy
 func TestFleetScripts(t *testing.T) {
@@ -137,6 +139,8 @@ func TestFleetScripts(t *testing.T) {
 					m.Sick(42)
 				case "break-by":
 					m.BreakBy(fleettest.Playbook + 1)
+				case "setting-up":
+					cloudOf(ts).Tag(args[0], map[string]string{fleet.ReleaseTag: fleet.SettingUp})
 				case "silent":
 					cloudOf(ts).Tag(args[0], map[string]string{fleet.ReleaseTag: "", fleet.PlaybookTag: ""})
 				}

@@ -85,7 +85,11 @@ func printCluster(w io.Writer, c fleet.Cluster, releases []fleet.Running, now ti
 	if len(releases) > 1 {
 		var parts []string
 		for _, r := range releases {
-			parts = append(parts, fmt.Sprintf("%d on %s", r.Count, r.Release))
+			on := "on "
+			if !r.Release.Known() {
+				on = ""
+			}
+			parts = append(parts, fmt.Sprintf("%d %s%s", r.Count, on, r.Release))
 		}
 		fmt.Fprintf(w, "* release skew: %s\n", strings.Join(parts, ", "))
 	}

@@ -21,10 +21,12 @@ const (
 )
 
 // Tags that a machine gives itself: the version of its service and of its
-// playbook once both are in place, Broken in between and after a failure.
+// playbook once both are in place, SettingUp while another release is brought
+// and Broken after a failure.
 const (
 	ReleaseTag  = "tandem:release"
 	PlaybookTag = "tandem:playbook-release"
+	SettingUp   = "setting-up"
 	Broken      = "broken"
 )
 

@@ -90,6 +90,7 @@ func TestParseRelease(t *testing.T) {
 		{"42", "", fleet.Release{Service: 42}, "42"},
 		{"", "", fleet.Release{}, "?"},
 		{"-1", "x", fleet.Release{}, "?"},
+		{fleet.SettingUp, "7", fleet.Release{SettingUp: true}, "setting-up"},
 		{fleet.Broken, "7", fleet.Release{Broken: true}, "broken"},
 	} {
 		if got := fleet.ParseRelease(test.service, test.playbook); got != test.want || got.String() != test.text {
@@ -97,7 +98,7 @@ func TestParseRelease(t *testing.T) {
 		}
 	}
 	want := fleet.Release{Service: 42}
-	for r, ok := range map[fleet.Release]bool{{Service: 42, Playbook: 7}: true, {Service: 41}: false, {}: false, {Service: 42, Broken: true}: false} {
+	for r, ok := range map[fleet.Release]bool{{Service: 42, Playbook: 7}: true, {Service: 41}: false, {}: false, {Service: 42, Broken: true}: false, {Service: 42, SettingUp: true}: false} {
 		if r.Satisfies(want) != ok {
 			t.Errorf("%+v satisfies %+v: want %v", r, want, ok)
 		}

@@ -8,8 +8,10 @@ type Release struct {
 	// release is asked for, latest-stable.
 	Service  int `json:"service"`
 	Playbook int `json:"playbook"`
-	// Broken says that the last attempt to install one has not come to its end.
-	Broken bool `json:"broken,omitempty"`
+	// SettingUp says that one is being installed, or was when the machine fell
+	// silent, and Broken that the last attempt has failed.
+	SettingUp bool `json:"setting_up,omitempty"`
+	Broken    bool `json:"broken,omitempty"`
 }
 
 func (r Release) String() string {
@@ -22,17 +24,21 @@ func (r Release) String() string {
 	switch {
 	case r.Broken:
 		return Broken
+	case r.SettingUp:
+		return SettingUp
 	case r.Playbook == 0:
 		return version(r.Service)
 	}
 	return version(r.Service) + " by " + version(r.Playbook)
 }
 
+// Known says that r is what a machine runs, as far as it has said.
+func (r Release) Known() bool { return r.Service != 0 && !r.SettingUp && !r.Broken }
+
 // Satisfies says that r is a known release, and the one that was wanted; a zero
 // version of want asks for nothing.
 func (r Release) Satisfies(want Release) bool {
-	known := !r.Broken && r.Service != 0
-	return known && (want.Service == 0 || r.Service == want.Service) && (want.Playbook == 0 || r.Playbook == want.Playbook)
+	return r.Known() && (want.Service == 0 || r.Service == want.Service) && (want.Playbook == 0 || r.Playbook == want.Playbook)
 }
 
 // ParseRelease reads what a machine says of itself; text that is no version is
@@ -45,7 +51,10 @@ func ParseRelease(service, playbook string) Release {
 		}
 		return n
 	}
-	if service == Broken {
+	switch service {
+	case SettingUp:
+		return Release{SettingUp: true}
+	case Broken:
 		return Release{Broken: true}
 	}
 	return Release{Service: number(service), Playbook: number(playbook)}

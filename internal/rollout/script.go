@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/tandem-iac/tandem/internal/fleet"
@@ -49,8 +50,11 @@ func recorded(stdout string) (before, after fleet.Release) {
 	return release("before"), release("after")
 }
 
-// lastLine is what a log ends with.
+// logPrefix is what the setup script puts before the reason it has failed for.
+var logPrefix = regexp.MustCompile(`^\d{4}-\d\d-\d\dT[\d:]+Z (error: )?`)
+
+// lastLine is what a log ends with, without when that was.
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.TrimSpace(lines[len(lines)-1])
+	return logPrefix.ReplaceAllString(strings.TrimSpace(lines[len(lines)-1]), "")
 }

@@ -18,7 +18,7 @@ func TestSetupScript(t *testing.T) {
 	write(t, setup, `#!/bin/bash
 head -c 100000 /dev/zero | tr '\0' x
 echo; echo "$VERSION and $ANS_VERSION"
-echo "the reason"
+echo "2026-11-27T22:31:35Z error: the reason"
 printf 'SERVICE_VERSION=%s\nPLAYBOOK_VERSION=%s\n' "$VERSION" "$ANS_VERSION" > `+record+`
 exit 3
 `)

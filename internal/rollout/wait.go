@@ -68,7 +68,7 @@ func (r *run) settle(ctx context.Context) error {
 		}
 		silent := ""
 		for _, i := range r.cluster.Instances {
-			if !r.known[i.ID] && i.Release == (fleet.Release{}) {
+			if !r.known[i.ID] && !i.Release.Known() && !i.Release.Broken {
 				silent = i.ID
 			}
 		}
