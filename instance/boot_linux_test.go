@@ -558,10 +558,23 @@ func (m *machine) releases(t *testing.T) string {
 	return strings.ReplaceAll(strings.Join(dirs, " "), m.root, "")
 }
 
+// leftovers are the files of runs that have ended.
+func (m *machine) leftovers(t *testing.T) string {
+	t.Helper()
+	dirs, err := filepath.Glob(m.path("var/tmp/tandem-setup.*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(dirs, " ")
+}
+
 func failsHalfway(t *testing.T, c *cloud, m *machine) {
 	out, err := m.setup("VERSION=2", "ANS_VERSION=2")
-	if err == nil || !strings.Contains(out, "Break: non-zero return code") {
-		t.Errorf("%v, want a failure that names the task:\n%s", err, out)
+	if err == nil || !strings.HasSuffix(out, " error: the playbook has failed: Break: non-zero return code\n") {
+		t.Errorf("%v, want a failure that names the task at its end:\n%s", err, out)
+	}
+	if left := m.leftovers(t); left != "" {
+		t.Errorf("it has left %s", left)
 	}
 	serves(t, "two") // it failed behind the switch
 	if status, _, _ := get(t, "/health"); status != http.StatusNotFound {
@@ -634,7 +647,7 @@ func twoAtOnce(t *testing.T, _ *cloud, m *machine) {
 	}
 }
 
-func ended(t *testing.T, _ *cloud, m *machine) {
+func ended(t *testing.T, c *cloud, m *machine) {
 	if err := os.RemoveAll(m.path("var/log/slow")); err != nil {
 		t.Fatal(err)
 	}
@@ -650,6 +663,9 @@ func ended(t *testing.T, _ *cloud, m *machine) {
 	if m.exists(healthFile) || m.exists(recordFile) {
 		t.Error("there is a health file or a record while another release is brought")
 	}
+	if got, want := c.tags(), "tandem:playbook-release=3 tandem:release=setting-up"; got != want {
+		t.Errorf("the instance is tagged %q meanwhile, want %q", got, want)
+	}
 	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -658,5 +674,12 @@ func ended(t *testing.T, _ *cloud, m *machine) {
 	}
 	if m.exists(healthFile) || m.exists(recordFile) {
 		t.Errorf("it has left a health file or a record:\n%s", out)
+	}
+	// It tidies up behind its log, which has ended at once.
+	const tagged = "tandem:playbook-release=3 tandem:release=broken"
+	for deadline := time.Now().Add(time.Minute); m.leftovers(t) != "" || c.tags() != tagged; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it has left %q and the tags %q, want none and %q", m.leftovers(t), c.tags(), tagged)
+		}
 	}
 }

@@ -44,8 +44,9 @@ export AWS_RETRY_MODE=standard
 export ANSIBLE_NOCOLOR=1 ANSIBLE_LOCALHOST_WARNING=0 ANSIBLE_PYTHON_INTERPRETER=auto_silent ANSIBLE_PIPELINING=1
 
 log() { printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" >&2; }
+# fail WHY... ends the run; finish says why, as the last of all.
 fail() {
-	log "error: $*"
+	why=$*
 	exit 1
 }
 
@@ -154,8 +155,9 @@ dnf_mirror() {
 	place_file 0644 "$work/dnf.conf" "$conf"
 }
 
-# archive manifest|check|unpack ARG... reads what a shell cannot read safely.
-# Python comes with Ansible; one parser both checks the entries and unpacks them.
+# archive manifest|check|unpack|reason ARG... reads what a shell cannot read
+# safely. Python comes with Ansible; one parser both checks the entries and
+# unpacks them.
 archive() {
 	python3 -I - "$@" << 'PYTHON'
 import json
@@ -235,8 +237,24 @@ def unpack(path, directory):
             archive.extract(entry, directory)
 
 
+def reason(path):
+    """Prints why a playbook has failed: what its last task to fail says, or
+    Ansible itself, or whatever came last."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        lines = [line.strip() for line in file if line.strip()]
+    said = lines[-1:] + [line for line in lines if line.startswith("ERROR! ")][-1:]
+    for line in lines:
+        head, _, result = line.partition(" => ")
+        if head.startswith(("fatal: ", "failed: ")):
+            try:
+                said.append(str(json.loads(result)["msg"]).strip().replace("\n", "; "))
+            except (KeyError, TypeError, ValueError):
+                said.append(line)
+    print(said[-1][:500] if said else "it says nothing")
+
+
 try:
-    {"manifest": manifest, "check": check, "unpack": unpack}[sys.argv[1]](*sys.argv[2:])
+    {"manifest": manifest, "check": check, "unpack": unpack, "reason": reason}[sys.argv[1]](*sys.argv[2:])
 except (OSError, EOFError, KeyError, TypeError, ValueError, tarfile.TarError) as error:
     sys.exit("it is damaged: %s: %s" % (type(error).__name__, error))
 PYTHON
@@ -342,15 +360,19 @@ variables() {
 	printf "tandem_health_file: '%s'\n" "$health"
 }
 
-# finish runs at the end, however it comes about.
+# finish runs at the end, however it comes about, and to its own end, also
+# where nobody takes the log any more.
 finish() {
 	local status=$?
+	set +e # in a trap, a bare return returns the status that the run ends with
+	trap '' PIPE
 	if [ -n "$configuring" ]; then
 		rm -f "$health" "$record"
 		tag tandem:release=broken
-		log "error: this machine is not configured and takes no traffic; run tandem-setup again"
+		log 'this machine is not configured and takes no traffic; run tandem-setup again'
 	fi
 	rm -rf "$work"
+	[ "$status" = 0 ] || log "error: ${why:-exit code $status}"
 	exit "$status"
 }
 
@@ -366,12 +388,13 @@ configure() {
 	# The very same release may be checked while it serves.
 	if [ "$(sed '/^CONFIGURED_AT=/d' "$record" 2> /dev/null)" != "$(< "$work/record")" ]; then
 		rm -f "$health" "$record"
-		tag tandem:release=broken
+		tag tandem:release=setting-up
 	fi
 	install -d -m 0755 "${health%/*}"
 	cd "${place[$TANDEM_PLAYBOOK]}"
 	# What the playbook starts must not hold the lock.
-	ansible-playbook --connection local --inventory localhost, --extra-vars "@$work/variables.yml" site.yml 9>&-
+	ansible-playbook --connection local --inventory localhost, --extra-vars "@$work/variables.yml" site.yml 2>&1 9>&- | tee "$work/said" 9>&- ||
+		fail "the playbook has failed: $(archive reason "$work/said")"
 	[ -e "$health" ] || fail "the playbook succeeded without a health file in $health"
 	printf 'CONFIGURED_AT=%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >> "$work/record"
 	install -m 0644 "$work/record" "$record.new"
@@ -385,7 +408,7 @@ configure() {
 
 main() {
 	local line
-	configuring='' work=$(mktemp -d -p /var/tmp tandem-setup.XXXXXX) # /tmp may be memory
+	configuring='' why='' work=$(mktemp -d -p /var/tmp tandem-setup.XXXXXX) # /tmp may be memory
 	trap finish EXIT
 	trap 'exit 129' HUP
 	trap 'exit 130' INT
