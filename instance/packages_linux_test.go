@@ -44,6 +44,7 @@ func TestMachineInstallsFromMirror(t *testing.T) {
 		m := newMachine(t, c.url)
 		m.env = append(m.env, "AWS_EC2_METADATA_SERVICE_ENDPOINT="+c.metadata())
 		m.claim(t, "debian", "12")
+		write(t, m.path("etc/apt/apt.conf.d/00test"), "Acquire::Retries \"0\";\n") // what is down stays down
 		installs(t, m, url, source{config: "etc/apt/apt.conf.d/99tandem-packages", install: "apt-get install --yes web"}, func() (string, error) {
 			console, err := m.boot(t, c.userData(instance.SetupSHA256(), instance.Setting{Name: "TANDEM_PACKAGES_URL", Value: url}))
 			if err == nil && !m.exists(healthFile) {
