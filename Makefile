@@ -40,7 +40,7 @@ bin/ec2-metadata-mock: tools/go.mod tools/go.sum
 .PHONY: try
 try: build ## Start an environment to try the releases in, without AWS
 	@./scripts/need.sh aws awscli
-	@if [ "$$(id -u)" = 0 ]; then ./scripts/need.sh ansible-playbook ansible-core python3-apt && ./scripts/need.sh apache2 apache2 && ./scripts/need.sh nagios4 nagios4-core; fi
+	@if [ "$$(id -u)" = 0 ]; then ./scripts/need.sh ansible-playbook ansible-core python3-apt && ./scripts/need.sh apache2 apache2; fi
 	@go build -o bin/try ./internal/try && bin/try
 
 .PHONY: test
@@ -73,7 +73,7 @@ fuzz: ## Look for input that breaks a parser, for a minute each
 lint: ## Run the linters of .golangci.yml and shellcheck
 	go tool -modfile=tools/go.mod golangci-lint run ./...
 	./scripts/need.sh shellcheck shellcheck
-	shellcheck instance/setup.sh pipelines/review/*.sh scripts/*.sh # user data is a template: its test renders and checks it
+	shellcheck -x instance/setup.sh instance/logging/*.sh instance/indexer/*.sh pipelines/review/*.sh scripts/*.sh # user data is a template: its test renders and checks it
 
 .PHONY: bench
 bench: versions ## Measure synth with 1, 10 and 50 clusters: time and memory
@@ -135,6 +135,14 @@ tools:
 	@./scripts/need.sh createrepo_c createrepo-c
 	@./scripts/need.sh rpmkeys rpm
 	@./scripts/need.sh apt-ftparchive apt-utils
+	@$(MAKE) --no-print-directory logs-tools
+
+# rsyslogd may be there without its modules.
+.PHONY: logs-tools
+logs-tools:
+	@ls /usr/lib/*/rsyslog/imkafka.so > /dev/null 2>&1 && ls /usr/lib/*/rsyslog/omelasticsearch.so > /dev/null 2>&1 || \
+		./scripts/need.sh rsyslog-modules rsyslog rsyslog-kafka rsyslog-elasticsearch
+	@./scripts/need.sh nginx nginx-light
 
 # npm ci replaces the directory; the stamp says that it came to its end.
 .PHONY: node_modules

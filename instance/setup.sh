@@ -12,6 +12,7 @@
 # It may be run again at any time. On the machine there are then
 #
 #   /usr/local/bin/spotwatch            the agent, run by spotwatch.service
+#   /usr/local/sbin/tandem-logs         ships logs where the settings name brokers
 #   /etc/tandem/release                 what is in place, KEY=value lines
 #   /opt/tandem/<artifact>/<N>-<hash>   the last few releases
 #   /var/lib/tandem/health              the health file
@@ -335,7 +336,54 @@ install_agent() {
 		systemctl restart spotwatch.service
 		log "started the agent, $agent ${version[$agent]}"
 	fi
+	install_shipping "${place[$agent]}" || log 'error: this machine does not ship its logs'
 	prune "$agent"
+}
+
+# install_packages COMMAND FILE PACKAGE... installs packages unless a command,
+# and a file below /usr/lib or /usr/lib64, are there: not on each boot, because
+# mirrors fail.
+install_packages() {
+	local command=$1 file=$2
+	shift 2
+	if command -v "$command" > /dev/null && [ -n "$(find /usr/lib /usr/lib64 -name "$file" -print -quit 2> /dev/null)" ]; then
+		return
+	fi
+	if command -v dnf > /dev/null; then
+		dnf install --assumeyes --quiet "$@"
+	else
+		export DEBIAN_FRONTEND=noninteractive
+		apt-get update --quiet && apt-get install --yes --quiet -o DPkg::Lock::Timeout=300 --no-install-recommends "$@"
+	fi
+}
+
+# install_shipping has the machine ship its logs, or stop doing so, before all
+# that may fail for reasons of the service's. A machine that cannot ship takes
+# traffic all the same.
+install_shipping() {
+	local from=$1 replaced='' name
+	[ -e "$from/tandem-logs" ] || return 0 # an agent from before
+	if [ -z "${TANDEM_LOG_BROKERS:-}" ]; then
+		[ ! -e /usr/local/sbin/tandem-logs ] || systemctl disable --quiet --now tandem-logs-checkpoint.timer tandem-logs.service
+		rm -f /usr/local/sbin/tandem-logs /etc/tandem/flush.d/90-tandem-logs
+		return
+	fi
+	install_packages rsyslogd omkafka.so rsyslog rsyslog-kafka || return
+	place_file 0755 "$from/tandem-logs" /usr/local/sbin/tandem-logs
+	place_file 0755 "$from/tandem-logs-flush" /etc/tandem/flush.d/90-tandem-logs
+	for name in tandem-logs.service tandem-logs-checkpoint.service tandem-logs-checkpoint.timer; do
+		place_file 0644 "$from/$name" "/etc/systemd/system/$name"
+	done
+	if [ -n "$replaced" ] || ! systemctl is-active --quiet tandem-logs.service; then
+		systemctl daemon-reload && systemctl enable --quiet --now tandem-logs-checkpoint.timer &&
+			systemctl enable --quiet tandem-logs.service && systemctl restart tandem-logs.service || return
+		log 'started shipping logs'
+	fi
+}
+
+# follow_release has log lines say which release is in place, or that none is.
+follow_release() {
+	[ ! -e /usr/local/sbin/tandem-logs ] || /usr/local/sbin/tandem-logs refresh || log 'cannot tell the log shipping of the release in place'
 }
 
 # describe prints the record of what is to be in place, but for the time.
@@ -369,6 +417,7 @@ finish() {
 	if [ -n "$configuring" ]; then
 		rm -f "$health" "$record"
 		tag tandem:release=broken
+		follow_release
 		log 'this machine is not configured and takes no traffic; run tandem-setup again'
 	fi
 	rm -rf "$work"
@@ -400,6 +449,7 @@ configure() {
 	install -m 0644 "$work/record" "$record.new"
 	mv "$record.new" "$record"
 	configuring=
+	follow_release
 	tag "tandem:release=${version[$TANDEM_SERVICE]}" "tandem:playbook-release=${version[$TANDEM_PLAYBOOK]}"
 	prune "$TANDEM_PLAYBOOK"
 	prune "$TANDEM_SERVICE"

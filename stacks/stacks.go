@@ -45,7 +45,7 @@ func Build(app cdktf.App, env spec.Environment) error {
 			return err
 		}
 	}
-	return newMonitoringStack(app, env, clusters, logs)
+	return newMonitoringStack(app, env, clusters)
 }
 
 // newStack adds an empty stack with its provider and state.

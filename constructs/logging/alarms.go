@@ -11,7 +11,6 @@ import (
 
 	"github.com/tandem-iac/tandem/constructs/machine"
 	"github.com/tandem-iac/tandem/constructs/pointer"
-	"github.com/tandem-iac/tandem/constructs/scaling"
 )
 
 // alarm is on one metric, or on an expression over several of its dimensions.
@@ -27,12 +26,11 @@ type alarm struct {
 	threshold  float64
 	minutes    int // of one period
 	periods    int
-	urgent     bool // lines are lost if nobody sees to it
 }
 
-// alarms adds those on whatever is made here. Missing data shows as such and
+// alarms adds those on whatever is made here, and returns their names. Missing data shows as such and
 // sets nothing off: Kafka knows no lag before the first line was indexed.
-func (b *builder) alarms(indexers machine.Group) (page, notify []scaling.AlarmName) {
+func (b *builder) alarms(indexers machine.Group) (names []string) {
 	node := constructs.NewConstruct(b.node, jsii.String("alarms"))
 	list := []alarm{{
 		name: "no-indexer", description: "No indexer is in service: logs wait in Kafka",
@@ -47,14 +45,9 @@ func (b *builder) alarms(indexers machine.Group) (page, notify []scaling.AlarmNa
 		list = append(list, b.indexAlarms()...)
 	}
 	for _, a := range list {
-		name := scaling.AlarmName(*cloudwatchmetricalarm.NewCloudwatchMetricAlarm(node, &a.name, b.alarmArgs(a)).AlarmName())
-		if a.urgent {
-			page = append(page, name)
-		} else {
-			notify = append(notify, name)
-		}
+		names = append(names, *cloudwatchmetricalarm.NewCloudwatchMetricAlarm(node, &a.name, b.alarmArgs(a)).AlarmName())
 	}
-	return page, notify
+	return names
 }
 
 // brokerAlarms are on MSK's metrics:
@@ -64,7 +57,7 @@ func (b *builder) brokerAlarms() []alarm {
 	disk := alarm{ // of the fullest broker: one cause, one alarm
 		name: "broker-disk", description: fmt.Sprintf("A broker's disk is %d %% full: make it larger, or retention shorter", limits.BrokerDiskPercent),
 		namespace: "AWS/Kafka", metric: "KafkaDataLogsDiskUsed", statistic: "Maximum",
-		threshold: float64(limits.BrokerDiskPercent), minutes: 5, periods: 1, urgent: true,
+		threshold: float64(limits.BrokerDiskPercent), minutes: 5, periods: 1,
 	}
 	for i := range b.Logging.Kafka.Brokers(len(b.Network.PrivateSubnets)) {
 		disk.dimensions = append(disk.dimensions, map[string]string{"Cluster Name": b.stem, "Broker ID": strconv.Itoa(i + 1)})
@@ -134,8 +127,8 @@ func (b *builder) alarmArgs(a alarm) *cloudwatchmetricalarm.CloudwatchMetricAlar
 	if a.below {
 		args.ComparisonOperator = jsii.String("LessThanThreshold")
 	}
-	if len(b.AlarmActions) > 0 {
-		args.AlarmActions = jsii.Strings(b.AlarmActions...)
+	if topics := b.Logging.Alarms.Topics; len(topics) > 0 {
+		args.AlarmActions = jsii.Strings(topics...)
 	}
 	period := jsii.Number(60 * a.minutes)
 	if a.expression == "" {

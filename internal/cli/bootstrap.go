@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +27,9 @@ func newBootstrapCommand(a *app) *cobra.Command {
 type published struct {
 	bootstrap.Script
 	// Agents are by architecture. Nil: they were left alone.
-	Agents []bootstrap.Agent `json:"agents,omitempty"`
+	Agents []bootstrap.Release `json:"agents,omitempty"`
+	// LogIndexer is the service and the playbook of log indexers. Nil: as Agents.
+	LogIndexer []bootstrap.Release `json:"log_indexer,omitempty"`
 }
 
 func newBootstrapPublishCommand(a *app) *cobra.Command {
@@ -37,13 +40,14 @@ func newBootstrapPublishCommand(a *app) *cobra.Command {
 		Use:   "publish [SCRIPT]",
 		Short: "Upload the agent, and the setup script that user data runs",
 		Long: `Upload what new machines start with to the build bucket: the agent that rescues
-and drains, for both architectures, and the setup script, which installs it.
-Publish before the first apply, and after an update of tandem before the next
-one. What is there already is checked and left alone.
+and drains, for both architectures, the setup script, which installs it, and what
+log indexers run. Publish before the first apply, and after an update of tandem
+before the next one. What is there already is checked and left alone.
 
 The agents are releases like any other, spotwatch-amd64 and spotwatch-arm64, and
 become the stable ones at once. They are taken from the directory that holds
-tandem, where 'make build' puts them; --agents= leaves them alone.
+tandem, where 'make build' puts them. So are log-indexer and log-indexer-playbook,
+which tandem carries. --agents= leaves all four alone.
 
 The setup script of this version of tandem, or SCRIPT, becomes
 setup/<SHA-256>.sh. User data names the script by its SHA-256, and a machine runs
@@ -75,8 +79,8 @@ that the command prints.`,
 			if asJSON {
 				return printJSON(a.stdout, p)
 			}
-			for _, agent := range p.Agents {
-				fmt.Fprintf(a.stdout, "%s %d: %s\n", agent.Artifact, agent.Version, publishedOrThere(agent.Created))
+			for _, r := range slices.Concat(p.Agents, p.LogIndexer) {
+				fmt.Fprintf(a.stdout, "%s %d: %s\n", r.Artifact, r.Version, publishedOrThere(r.Created))
 			}
 			a.printScript(p.Script, len(args) > 0)
 			return nil
@@ -125,18 +129,20 @@ func (a *app) publishBootstrap(ctx context.Context, at place, agents string, scr
 		return published{}, err
 	}
 	var p published
-	for _, architecture := range bootstrap.Architectures() {
-		if agents == "" {
-			break
+	if agents != "" {
+		ledger := func(artifact string) *release.Ledger {
+			return release.New(release.Config{Client: client, Bucket: at.bucket, Artifact: artifact, Environment: at.environment, By: whoami()})
 		}
-		ledger := release.New(release.Config{
-			Client: client, Bucket: at.bucket, Artifact: instance.AgentArtifact(architecture), Environment: at.environment, By: whoami(),
-		})
-		agent, err := bootstrap.PublishAgent(ctx, ledger, agents, architecture)
-		if err != nil {
+		for _, architecture := range bootstrap.Architectures() {
+			agent, err := bootstrap.PublishAgent(ctx, ledger(instance.AgentArtifact(architecture)), agents, architecture)
+			if err != nil {
+				return published{}, err
+			}
+			p.Agents = append(p.Agents, agent)
+		}
+		if p.LogIndexer, err = bootstrap.PublishLogIndexer(ctx, ledger); err != nil {
 			return published{}, err
 		}
-		p.Agents = append(p.Agents, agent)
 	}
 	p.Script, err = bootstrap.Publish(ctx, client, at.bucket, script)
 	return p, err
