@@ -40,7 +40,7 @@ bin/ec2-metadata-mock: tools/go.mod tools/go.sum
 .PHONY: try
 try: build ## Start an environment to try the releases in, without AWS
 	@./scripts/need.sh aws awscli
-	@if [ "$$(id -u)" = 0 ]; then ./scripts/need.sh ansible-playbook ansible-core python3-apt && ./scripts/need.sh apache2 apache2; fi
+	@if [ "$$(id -u)" = 0 ]; then ./scripts/need.sh ansible-playbook ansible-core python3-apt && ./scripts/need.sh apache2 apache2 && ./scripts/need.sh nagios4 nagios4-core; fi
 	@go build -o bin/try ./internal/try && bin/try
 
 .PHONY: test

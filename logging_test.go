@@ -26,8 +26,8 @@ func TestLoggingSnapshots(t *testing.T) {
 	checkGraph(t, all)
 }
 
-// TestLoggingOrder deploys logging before the clusters, which read it; it knows
-// none of them.
+// TestLoggingOrder deploys logging before the clusters, which read it and which
+// it does not know, and monitoring after both.
 func TestLoggingOrder(t *testing.T) {
 	dir, err := shippingOut()
 	if err != nil {
@@ -44,8 +44,9 @@ func TestLoggingOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for stack, want := range map[string][]string{
-		"stage-logging": {"stage-delivery", "stage-network"},
-		"stage-web":     {"stage-delivery", "stage-logging", "stage-network"},
+		"stage-logging":    {"stage-delivery", "stage-network"},
+		"stage-web":        {"stage-delivery", "stage-logging", "stage-network"},
+		"stage-monitoring": {"stage-logging", "stage-web"},
 	} {
 		if got := slices.Sorted(slices.Values(manifest.Stacks[stack].Dependencies)); !slices.Equal(got, want) {
 			t.Errorf("%s needs %v, want %v", stack, got, want)
@@ -63,7 +64,7 @@ func TestLoggingPromises(t *testing.T) {
 	t.Run("machines read their secrets alone", func(t *testing.T) { secretsAreReadByFew(t, logging, web) })
 	t.Run("roles are narrow", func(t *testing.T) { roleIsNarrow(t, logging); roleIsNarrow(t, web) })
 	t.Run("machines know where to ship", func(t *testing.T) { machinesShip(t, logging, web) })
-	t.Run("somebody is told", func(t *testing.T) { loggingIsWatched(t, logging) })
+	t.Run("somebody is told", func(t *testing.T) { loggingIsWatched(t, logging, all["stage-monitoring"]) })
 }
 
 // part is the readable part of a reference to a security group or a secret,
@@ -273,13 +274,22 @@ func machinesShip(t *testing.T, logging, web tfgraph.Stack) {
 	}
 }
 
-// loggingIsWatched names the metric of each alarm that tells people.
-func loggingIsWatched(t *testing.T, stack tfgraph.Stack) {
+// loggingIsWatched names the metric of each alarm, and finds it in the rule of
+// one of those that tell people.
+func loggingIsWatched(t *testing.T, logging, monitoring tfgraph.Stack) {
+	rules := map[string]string{}
+	for _, alarm := range monitoring.Resources["aws_cloudwatch_composite_alarm"] {
+		rules[alarm["alarm_name"].(string)] = alarm["alarm_rule"].(string)
+	}
+	page, notice := rules["stage-logging-at-risk"], rules["stage-logging-notice"]
 	got := map[string]string{}
-	for _, alarm := range stack.Resources["aws_cloudwatch_metric_alarm"] {
+	for address, alarm := range logging.Resources["aws_cloudwatch_metric_alarm"] {
 		name := strings.TrimPrefix(alarm["alarm_name"].(string), "stage-logging-")
 		if strings.HasPrefix(name, "on-demand-") {
 			continue // they scale
+		}
+		if urgent := name == "broker-disk"; strings.Contains(page, address) != urgent || strings.Contains(notice, address) == urgent {
+			t.Errorf("%s is told of by %q or %q", name, page, notice)
 		}
 		got[name] = fmt.Sprint(alarm["metric_name"])
 		for _, query := range list(alarm["metric_query"]) {

@@ -126,7 +126,7 @@ func everything() spec.Environment {
 				Instance:  spec.Instance{AMI: spec.AMI{ID: "ami-0123456789abcdef0"}, Monitoring: spec.MonitoringBasic, VolumeGiB: 30},
 				Bootstrap: spec.Bootstrap{SetupKey: "setup/mine.sh", SetupSHA256: strings.Repeat("ab", 32)},
 			},
-			Alarms: spec.LoggingAlarms{Lag: spec.Duration(3 * time.Hour), BrokerDiskPercent: 80, FreeStoragePercent: 20, Topics: []string{"arn:aws:sns:eu-central-2:123456789012:alarms"}},
+			Alarms: spec.LoggingAlarms{Lag: spec.Duration(3 * time.Hour), BrokerDiskPercent: 80, FreeStoragePercent: 20},
 		},
 		Monitoring: spec.Monitoring{
 			Page: []spec.Subscription{
@@ -288,6 +288,7 @@ func loggingOf(env spec.Environment, zones int) logging.Config {
 	}
 	if env.Logging != nil {
 		cfg.Logging = *env.Logging
+		cfg.AlarmActions = []string{"arn:aws:sns:" + env.Region + ":123456789012:alarms"}
 	}
 	return cfg
 }

@@ -1,6 +1,7 @@
 package instance_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,9 +23,9 @@ const installPlaybook = `- hosts: all
     - ansible.builtin.copy: {content: ok, dest: "{{ tandem_health_file }}"}
 `
 
-// TestMachineInstallsFromMirror boots machines in a network without a way out,
-// where the distribution's mirrors cannot be reached: only with a mirror of the
-// environment's own does one come up.
+// TestMachineInstallsFromMirror boots a machine in a network without a way out,
+// where the distribution's mirrors cannot be reached: with a mirror of the
+// environment's own it comes up.
 func TestMachineInstallsFromMirror(t *testing.T) {
 	requireMachines(t)
 	packagetest.Tools(t)
@@ -37,46 +38,63 @@ func TestMachineInstallsFromMirror(t *testing.T) {
 	c.publish(playbook, dir)
 	c.promote(service, "1")
 	c.promote(playbook, "1")
-	metadata := c.metadata()
-	address, key := c.mirror(t)
-	url := instance.Setting{Name: "TANDEM_PACKAGES_URL", Value: address}
-	for name, test := range map[string]struct {
-		become  func(*testing.T, *machine) // a machine of the distribution
-		config  string                     // what says where packages come from
-		install string
-	}{
-		"apt": {func(t *testing.T, m *machine) { m.claim(t, "debian", "12") }, "etc/apt/apt.conf.d/99tandem-packages", "apt-get install --yes web"},
-		"dnf": {func(t *testing.T, m *machine) {
-			m.claim(t, "amzn", "2023")
-			write(t, m.path("etc/pki/rpm-gpg/RPM-GPG-KEY-test"), key)
-			if err := os.Remove(m.path("usr/bin/apt-get")); err != nil {
-				t.Fatal(err)
+	url, key := c.mirror(t)
+
+	t.Run("apt", func(t *testing.T) {
+		m := newMachine(t, c.url)
+		m.env = append(m.env, "AWS_EC2_METADATA_SERVICE_ENDPOINT="+c.metadata())
+		m.claim(t, "debian", "12")
+		write(t, m.path("etc/apt/apt.conf.d/00test"), "Acquire::Retries \"0\";\n") // what is down stays down
+		installs(t, m, url, source{config: "etc/apt/apt.conf.d/99tandem-packages", install: "apt-get install --yes web"}, func() (string, error) {
+			console, err := m.boot(t, c.userData(instance.SetupSHA256(), instance.Setting{Name: "TANDEM_PACKAGES_URL", Value: url}))
+			if err == nil && !m.exists(healthFile) {
+				err = errors.New("no health file")
 			}
-		}, "etc/dnf/dnf.conf", "dnf install --assumeyes web"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			m := newMachine(t, c.url)
-			m.env = append(m.env, "AWS_EC2_METADATA_SERVICE_ENDPOINT="+metadata)
-			test.become(t, m)
-			before := m.maybe(t, test.config)
-			if out, err := m.shell(test.install); err == nil {
-				t.Fatalf("%s without a mirror: it has succeeded\n%s", test.install, out)
-			}
-			console, err := m.boot(t, c.userData(instance.SetupSHA256(), url))
-			if err != nil || !m.exists(healthFile) || m.read(t, "usr/share/tandem-test/web") != "1.0\n" {
-				t.Fatalf("with a mirror: %v\n%s", err, console)
-			}
-			if !strings.Contains(console, "packages come from "+url.Value) {
-				t.Errorf("nothing says where packages come from:\n%s", console)
-			}
-			with := m.read(t, test.config)
-			if out, err := m.shell(useMirror(t, url.Value)); err != nil || m.read(t, test.config) != with || strings.Contains(out, "packages come from") {
-				t.Errorf("again: %v, or something has changed:\n%s", err, out)
-			}
-			if out, err := m.shell(useMirror(t, "")); err != nil || m.maybe(t, test.config) != before {
-				t.Errorf("without the mirror: %v, or %s is not as it was:\n%s", err, test.config, out)
-			}
+			return console, err
 		})
+	})
+	t.Run("dnf", func(t *testing.T) {
+		m := newMachine(t, c.url)
+		m.claim(t, "amzn", "2023")
+		write(t, m.path("etc/pki/rpm-gpg/RPM-GPG-KEY-test"), key)
+		if err := os.Remove(m.path("usr/bin/apt-get")); err != nil {
+			t.Fatal(err)
+		}
+		installs(t, m, url, source{config: "etc/dnf/dnf.conf", install: "dnf install --assumeyes web"}, func() (string, error) {
+			return m.shell(useMirror(t, url) + "ansible --connection local --inventory localhost, all --module-name ansible.builtin.package --args name=web")
+		})
+	})
+}
+
+// source is what a package manager takes packages from.
+type source struct {
+	// config is the file that says where packages come from.
+	config string
+	// install installs a package that the image's own sources do not have here.
+	install string
+}
+
+// installs has a machine install from a mirror what it cannot from elsewhere,
+// go on with it, and go back.
+func installs(t *testing.T, m *machine, url string, s source, withMirror func() (string, error)) {
+	t.Helper()
+	before := m.maybe(t, s.config)
+	if out, err := m.shell(s.install); err == nil {
+		t.Fatalf("%s without a mirror: it has succeeded\n%s", s.install, out)
+	}
+	out, err := withMirror()
+	if err != nil || m.maybe(t, "usr/share/tandem-test/web") != "1.0\n" {
+		t.Fatalf("with a mirror: %v\n%s", err, out)
+	}
+	if !strings.Contains(out, "packages come from "+url) {
+		t.Errorf("nothing says where packages come from:\n%s", out)
+	}
+	with := m.read(t, s.config)
+	if out, err := m.shell(useMirror(t, url)); err != nil || m.read(t, s.config) != with || strings.Contains(out, "packages come from") {
+		t.Errorf("again: %v, or something has changed:\n%s", err, out)
+	}
+	if out, err := m.shell(useMirror(t, "")); err != nil || m.maybe(t, s.config) != before {
+		t.Errorf("without the mirror: %v, or %s is not as it was:\n%s", err, s.config, out)
 	}
 }
 

@@ -125,7 +125,6 @@ review: {disable: [{rule: access-logs-off, address: "*", reason: kept elsewhere}
 logging:
   kafka: {existing: {brokers: ["kafka-1.example.com:9094"]}}
   index: {replicas: 1, existing: {url: "https://search.example.com"}}
-  alarms: {topics: ["arn:aws:sns:ap-southeast-1:123456789012:alarms"]}
 state: {s3: {bucket: example-terraform-state}}
 delivery: {packages: {writers: ["arn:aws:iam::123456789012:role/ci"]}}
 network:

@@ -61,7 +61,6 @@ var formats = map[string]format{
 	"secret":         {pattern: regexp.MustCompile(`^arn:(aws[a-z-]*):secretsmanager:([a-z0-9-]+):([0-9]{12}):secret:[A-Za-z0-9/_+=.@-]+$`), want: "a Secrets Manager secret's ARN"},
 	"security_group": {pattern: regexp.MustCompile(`^sg-[0-9a-f]{8,17}$`), want: "a security group's id such as sg-0123456789abcdef0"},
 	"sha256":         {pattern: regexp.MustCompile(`^[0-9a-f]{64}$`), want: "64 lower-case hex digits"},
-	"sns_topic":      {pattern: regexp.MustCompile(`^arn:(aws[a-z-]*):sns:([a-z0-9-]+):([0-9]{12}):[A-Za-z0-9_-]{1,256}$`), want: "an SNS topic's ARN, not of a FIFO topic"},
 	"ssl_policy":     {pattern: regexp.MustCompile(`^ELBSecurityPolicy-(TLS13-1-[23](-Res|-Ext[0-2])?(-FIPS)?(-PQ)?-20[0-9]{2}-[01][0-9]|FS-1-2(-Res)?-20[0-9]{2}-[01][0-9]|TLS-1-2-(2017-01|Ext-2018-06))$`), want: "a policy without TLS 1.0 and 1.1, such as ELBSecurityPolicy-TLS13-1-2-Res-2021-06"},
 	"ssm_parameter":  {pattern: regexp.MustCompile(`^/[A-Za-z0-9_./-]{1,999}$`), want: "a parameter name that begins with /"},
 	"subnet":         {pattern: regexp.MustCompile(`^subnet-[0-9a-f]{8,17}$`), want: "a subnet id such as subnet-0123456789abcdef0"},

@@ -51,9 +51,6 @@ type LoggingAlarms struct {
 	BrokerDiskPercent int `yaml:"broker_disk_percent,omitempty" range:"50..99"`
 	// FreeStoragePercent is how much of a data node's disk has to be free. Default: 25.
 	FreeStoragePercent int `yaml:"free_storage_percent,omitempty" range:"5..50"`
-	// Topics are the SNS topics that are told when an alarm goes off, in the
-	// environment's region. Default: none, alarms show in CloudWatch alone.
-	Topics []string `yaml:"topics,omitempty" items:"1..5" each:"sns_topic" why:"CloudWatch takes five actions an alarm"`
 }
 
 const (

@@ -30,11 +30,6 @@ func (l Logging) validate(faults *relations, ctx loggingContext) {
 	l.Kafka.validate(faults, ctx)
 	l.Index.validate(faults, ctx)
 	l.Indexer.validate(faults)
-	const topics = "logging.alarms.topics"
-	checkDistinct(faults, topics, l.Alarms.Topics)
-	for i, topic := range l.Alarms.Topics {
-		validateARN(faults, arnRule{check.Index(topics, i), "sns_topic", "topic", "the environment's"}, topic, ctx.region, ctx.account)
-	}
 	validateQueue(faults, l.QueueMiB, "logging.indexer.instance.volume_gib", l.Indexer.Instance.VolumeGiB)
 	if l.Index.Existing != nil {
 		requireUnset(faults, "logging.index.existing", map[string]any{"logging.alarms.free_storage_percent": l.Alarms.FreeStoragePercent})

@@ -5,21 +5,21 @@ import (
 
 	"github.com/tandem-iac/tandem/constructs/cluster"
 	"github.com/tandem-iac/tandem/constructs/delivery"
-	"github.com/tandem-iac/tandem/constructs/machine"
+	"github.com/tandem-iac/tandem/constructs/logging"
 	"github.com/tandem-iac/tandem/constructs/network"
 	"github.com/tandem-iac/tandem/spec"
 )
 
-// newClusterStack adds <environment>-<cluster>; where logs is nil, its machines
-// keep theirs.
-func newClusterStack(app cdktf.App, env spec.Environment, name string, net network.Network, buckets delivery.Delivery, logs *machine.Logs) (cluster.Cluster, error) {
+// newClusterStack adds <environment>-<cluster>; where there is no logging, its
+// machines keep their logs.
+func newClusterStack(app cdktf.App, env spec.Environment, name string, net network.Network, buckets delivery.Delivery, logs *logging.Logging) (cluster.Cluster, error) {
 	stack := newStack(app, env, name)
 	made, err := cluster.New(stack, "cluster", cluster.Config{
 		Environment: env,
 		Name:        name,
 		Network:     net,
 		Delivery:    buckets,
-		Logs:        logs,
+		Logs:        logs.Shipping(),
 	})
 	if err != nil {
 		return cluster.Cluster{}, wrap(stack, err)

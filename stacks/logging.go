@@ -5,17 +5,16 @@ import (
 
 	"github.com/tandem-iac/tandem/constructs/delivery"
 	"github.com/tandem-iac/tandem/constructs/logging"
-	"github.com/tandem-iac/tandem/constructs/machine"
 	"github.com/tandem-iac/tandem/constructs/network"
 	"github.com/tandem-iac/tandem/spec"
 )
 
-// newLoggingStack adds <environment>-logging and returns where machines ship
-// their logs. Where no logging is described it adds nothing and returns nil.
+// newLoggingStack adds <environment>-logging. Where no logging is described it
+// adds nothing and returns nil.
 //
 // The stack comes before the clusters', which read the brokers from it and add
 // the rules that let their machines in, so that it need not know them.
-func newLoggingStack(app cdktf.App, env spec.Environment, net network.Network, buckets delivery.Delivery) (*machine.Logs, error) {
+func newLoggingStack(app cdktf.App, env spec.Environment, net network.Network, buckets delivery.Delivery) (*logging.Logging, error) {
 	if env.Logging == nil {
 		return nil, nil
 	}
@@ -40,5 +39,5 @@ func newLoggingStack(app cdktf.App, env spec.Environment, net network.Network, b
 	if secret := made.IndexSecret.ARN; secret != "" {
 		addOutputs(stack, output{"index_secret_arn", "Secret with the index's user and password", string(secret)})
 	}
-	return &made.Logs, nil
+	return &made, nil
 }

@@ -4,16 +4,21 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"github.com/tandem-iac/tandem/constructs/cluster"
+	"github.com/tandem-iac/tandem/constructs/logging"
 	"github.com/tandem-iac/tandem/constructs/monitoring"
 	"github.com/tandem-iac/tandem/spec"
 )
 
-// newMonitoringStack adds <environment>-monitoring. It reads the clusters'
-// outputs from their state, and nothing reads its own: a cluster that waited for
-// its topics would wait for itself.
-func newMonitoringStack(app cdktf.App, env spec.Environment, clusters map[string]cluster.Cluster) error {
+// newMonitoringStack adds <environment>-monitoring. It reads the outputs of
+// clusters and logging from their state, and nothing reads its own: a cluster
+// that waited for its topics would wait for itself.
+func newMonitoringStack(app cdktf.App, env spec.Environment, clusters map[string]cluster.Cluster, logs *logging.Logging) error {
 	stack := newStack(app, env, "monitoring")
-	made, err := monitoring.New(stack, "monitoring", monitoring.Config{Environment: env, Clusters: clusters})
+	cfg := monitoring.Config{Environment: env, Clusters: clusters}
+	if logs != nil {
+		cfg.Parts = append(cfg.Parts, monitoring.Part{Name: logging.Name, Page: logs.Page, Notify: logs.Notify})
+	}
+	made, err := monitoring.New(stack, "monitoring", cfg)
 	if err != nil {
 		return wrap(stack, err)
 	}

@@ -45,7 +45,7 @@ func Build(app cdktf.App, env spec.Environment) error {
 			return err
 		}
 	}
-	return newMonitoringStack(app, env, clusters)
+	return newMonitoringStack(app, env, clusters, logs)
 }
 
 // newStack adds an empty stack with its provider and state.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tandem-iac/tandem/constructs/machine"
 	"github.com/tandem-iac/tandem/constructs/pointer"
+	"github.com/tandem-iac/tandem/constructs/scaling"
 )
 
 // alarm is on one metric, or on an expression over several of its dimensions.
@@ -26,11 +27,12 @@ type alarm struct {
 	threshold  float64
 	minutes    int // of one period
 	periods    int
+	urgent     bool // lines are lost if nobody sees to it
 }
 
-// alarms adds those on whatever is made here, and returns their names. Missing data shows as such and
+// alarms adds those on whatever is made here. Missing data shows as such and
 // sets nothing off: Kafka knows no lag before the first line was indexed.
-func (b *builder) alarms(indexers machine.Group) (names []string) {
+func (b *builder) alarms(indexers machine.Group) (page, notify []scaling.AlarmName) {
 	node := constructs.NewConstruct(b.node, jsii.String("alarms"))
 	list := []alarm{{
 		name: "no-indexer", description: "No indexer is in service: logs wait in Kafka",
@@ -45,9 +47,14 @@ func (b *builder) alarms(indexers machine.Group) (names []string) {
 		list = append(list, b.indexAlarms()...)
 	}
 	for _, a := range list {
-		names = append(names, *cloudwatchmetricalarm.NewCloudwatchMetricAlarm(node, &a.name, b.alarmArgs(a)).AlarmName())
+		name := scaling.AlarmName(*cloudwatchmetricalarm.NewCloudwatchMetricAlarm(node, &a.name, b.alarmArgs(a)).AlarmName())
+		if a.urgent {
+			page = append(page, name)
+		} else {
+			notify = append(notify, name)
+		}
 	}
-	return names
+	return page, notify
 }
 
 // brokerAlarms are on MSK's metrics:
@@ -57,7 +64,7 @@ func (b *builder) brokerAlarms() []alarm {
 	disk := alarm{ // of the fullest broker: one cause, one alarm
 		name: "broker-disk", description: fmt.Sprintf("A broker's disk is %d %% full: make it larger, or retention shorter", limits.BrokerDiskPercent),
 		namespace: "AWS/Kafka", metric: "KafkaDataLogsDiskUsed", statistic: "Maximum",
-		threshold: float64(limits.BrokerDiskPercent), minutes: 5, periods: 1,
+		threshold: float64(limits.BrokerDiskPercent), minutes: 5, periods: 1, urgent: true,
 	}
 	for i := range b.Logging.Kafka.Brokers(len(b.Network.PrivateSubnets)) {
 		disk.dimensions = append(disk.dimensions, map[string]string{"Cluster Name": b.stem, "Broker ID": strconv.Itoa(i + 1)})
@@ -127,8 +134,8 @@ func (b *builder) alarmArgs(a alarm) *cloudwatchmetricalarm.CloudwatchMetricAlar
 	if a.below {
 		args.ComparisonOperator = jsii.String("LessThanThreshold")
 	}
-	if topics := b.Logging.Alarms.Topics; len(topics) > 0 {
-		args.AlarmActions = jsii.Strings(topics...)
+	if len(b.AlarmActions) > 0 {
+		args.AlarmActions = jsii.Strings(b.AlarmActions...)
 	}
 	period := jsii.Number(60 * a.minutes)
 	if a.expression == "" {

@@ -41,6 +41,10 @@ type Config struct {
 	Network network.Network
 	// Delivery are the buckets that indexers fetch releases from. Required.
 	Delivery delivery.Delivery
+	// AlarmActions are the ARNs of what to tell when an alarm goes off, such as
+	// an SNS topic. Nil: the alarms show in CloudWatch alone, unless somebody
+	// reads Page and Notify.
+	AlarmActions []string
 }
 
 // Logging is what New has made, or what it was told exists.
@@ -53,8 +57,17 @@ type Logging struct {
 	IndexSecret machine.Secret
 	// Indexers is the group of indexers.
 	Indexers scaling.GroupName
-	// Alarms are the names of what watches it all.
-	Alarms []string
+	// Page are the alarms that cannot wait, Notify those that can: what they
+	// watch stands in Kafka meanwhile. They tell nobody by themselves.
+	Page, Notify []scaling.AlarmName
+}
+
+// Shipping is what a cluster is told; nil where there is no logging.
+func (l *Logging) Shipping() *machine.Logs {
+	if l == nil {
+		return nil
+	}
+	return &l.Logs
 }
 
 // New builds the logging of an environment under scope/id. If cfg is invalid it
@@ -101,12 +114,14 @@ func (b *builder) build() (Logging, error) {
 	if err != nil {
 		return Logging{}, err
 	}
+	page, notify := b.alarms(group)
 	return Logging{
 		Logs:        logs.Logs,
 		IndexURL:    index.url(),
 		IndexSecret: index.secret,
 		Indexers:    group.Name,
-		Alarms:      b.alarms(group),
+		Page:        page,
+		Notify:      notify,
 	}, nil
 }
 

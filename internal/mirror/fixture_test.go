@@ -367,7 +367,7 @@ func (a apt) install(name string) error {
 		"-o", "Dir::State=" + a.base, "-o", "Dir::State::status=" + filepath.Join(a.root(), "var/lib/dpkg/status"), "-o", "Dir::Cache=" + a.base,
 		"-o", "Dir::Cache::archives=" + filepath.Join(a.base, "archives"), "-o", "Dir::Etc::SourceList=" + filepath.Join(a.base, "sources.list"),
 		"-o", "Dir::Etc::SourceParts=/dev/null", "-o", "APT::Sandbox::User=", "-o", "Acquire::Retries=0", "-o", "Acquire::Languages=none",
-		"-o", "APT::Architecture=amd64", "-o", "DPkg::Options::=--root=" + a.root(), "-o", "DPkg::Options::=--force-not-root", "-o", "DPkg::Options::=--force-bad-path",
+		"-o", "APT::Architecture=amd64", "-o", "DPkg::Options::=--root=" + a.root(), "-o", "DPkg::Options::=--force-not-root", "-o", "DPkg::Options::=--force-bad-path", "-o", "DPkg::Options::=--force-unsafe-io",
 		"-o", "APT::Update::Error-Mode=any",
 	}
 	if err := runClient(a.t, "apt-get", append(options, "update")...); err != nil {

@@ -75,8 +75,8 @@ func Tools(t testing.TB) {
 	}
 }
 
-// Noarch is the architecture of all packages here, of RPMs and of Debian's.
-const Noarch, All = "noarch", "all"
+// noarch is the architecture of all RPMs here.
+const noarch = "noarch"
 
 // RPM makes a package in dir, signed unless key is nil.
 func (p Package) RPM(t *testing.T, dir string, key *Key) {
@@ -88,7 +88,7 @@ func (p Package) RPM(t *testing.T, dir string, key *Key) {
 		}
 	}
 	r, err := rpmpack.NewRPM(rpmpack.RPMMetaData{
-		Name: p.Name, Version: p.Version, Release: "1", Arch: Noarch, OS: "linux", Summary: "test", Description: "test", Licence: "none",
+		Name: p.Name, Version: p.Version, Release: "1", Arch: noarch, OS: "linux", Summary: "test", Description: "test", Licence: "none",
 		BuildTime: time.Unix(1700000000, 0), Requires: requires, Compressor: "gzip",
 	})
 	if err != nil {
@@ -100,7 +100,7 @@ func (p Package) RPM(t *testing.T, dir string, key *Key) {
 	if key != nil {
 		r.SetPGPSigner(key.Sign)
 	}
-	file, err := os.Create(filepath.Join(dir, fmt.Sprintf("%s-%s-1.noarch.rpm", p.Name, p.Version)))
+	file, err := os.Create(filepath.Join(dir, fmt.Sprintf("%s-%s-1.%s.rpm", p.Name, p.Version, noarch)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,11 +30,11 @@ func lockEnv(name string) (*os.File, error) {
 	return file, file.Truncate(0)
 }
 
-// writeEnv writes what makes a shell's commands speak to the session.
-func writeEnv(file *os.File, aws, site, spec, bin string) error {
+// writeEnv writes what makes a shell's commands speak to the session: the
+// programs in bin, the stand-in for AWS at a URL, and the session's own values.
+func writeEnv(file *os.File, bin, aws string, own map[string]string) error {
 	values := moto.Environment(aws)
-	values["TANDEM_SPEC"] = spec
-	values["TRY_URL"] = site
+	maps.Copy(values, own)
 	var text strings.Builder
 	text.WriteString("# Of 'make try', which removes this file when it ends.\n")
 	text.WriteString("unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN\n")

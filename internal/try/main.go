@@ -6,6 +6,7 @@
 //	  └─ Cloud ── target group, two groups, without instances at first
 //	       └─ machines, as instances are launched: one to throw away, stand-ins
 //	load balancer ── asks the machines that are healthy
+//	nagios4 ── knows the machines, once it is told
 //
 // It ends, and takes everything with it, when it is interrupted.
 package main

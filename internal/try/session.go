@@ -141,7 +141,15 @@ func (s *session) run(ctx context.Context, url string, env *os.File) error {
 	s.cloud.Faults(s.watch)
 	balancer := newBalancer(s.cloud)
 	defer balancer.Close()
-	if err := writeEnv(env, s.cloud.URL, balancer.URL, specFile, filepath.Dir(s.program)); err != nil {
+	nagios, stopNagios, err := s.startNagios(ctx)
+	defer func() { s.report(stopNagios()) }()
+	if err != nil {
+		return err
+	}
+	err = writeEnv(env, filepath.Dir(s.program), s.cloud.URL, map[string]string{
+		"TANDEM_SPEC": specFile, "TRY_URL": balancer.URL, "TRY_NAGIOS": nagios,
+	})
+	if err != nil {
 		return err
 	}
 	s.welcome()
@@ -161,7 +169,7 @@ func (s *session) machineDir() string {
 }
 
 func (s *session) report(err error) {
-	if s.ctx.Err() == nil {
+	if err != nil && s.ctx.Err() == nil {
 		fmt.Fprintln(os.Stderr, "try:", err)
 	}
 }

@@ -158,6 +158,7 @@ func TestReadme(t *testing.T) {
 	if len(steps) < 30 || steps[0].command != "make build" || steps[1].command != "make try" {
 		t.Fatalf("the section has %d commands, and begins with %v", len(steps), steps[:min(2, len(steps))])
 	}
+	needs.Tool(t, "nagios4")
 	c := newClone(t, "-stand-ins")
 	for _, s := range steps[2:] {
 		out := c.must(t, s.command)
