@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,7 +13,6 @@ import (
 	"github.com/tandem-iac/tandem/internal/rescue/metric"
 	"github.com/tandem-iac/tandem/internal/tfgraph"
 	"github.com/tandem-iac/tandem/internal/watchtest"
-	"github.com/tandem-iac/tandem/spec"
 )
 
 // widget is one of a dashboard's, as CloudWatch reads it.
@@ -193,20 +193,53 @@ func TestThresholdsAreDrawn(t *testing.T) {
 	}
 }
 
+// toldOut synthesizes an environment in which people are told.
+var toldOut = synthesized(filepath.Join("testdata", "monitoring.yaml"))
+
+// told returns the stacks of an environment in which people are told, by name.
+func told(t *testing.T) map[string]tfgraph.Stack {
+	t.Helper()
+	dir, err := toldOut()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loadStacks(t, dir)
+}
+
+func TestMonitoringSnapshot(t *testing.T) {
+	all := told(t)
+	compareSnapshots(t, toldOut, "told-monitoring")
+	for name, stack := range all {
+		for _, err := range stack.Check(all) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestNobodyToTell makes no topics, no key and no composite alarms where nobody
+// is to be told.
+func TestNobodyToTell(t *testing.T) {
+	for kind, blocks := range example(t)["prod-monitoring"].Resources {
+		if kind != "aws_cloudwatch_metric_alarm" && kind != "aws_cloudwatch_dashboard" {
+			t.Errorf("there are %d of %s", len(blocks), kind)
+		}
+	}
+}
+
 var named = regexp.MustCompile(`ALARM\("([^"]+)"\)`)
 
 // TestWhoIsTold follows composite alarms to those that they consist of: each
 // alarm that is not there to scale is in one of them, and tells nobody itself.
 func TestWhoIsTold(t *testing.T) {
-	all := example(t)
-	monitoring := all["prod-monitoring"]
+	all := told(t)
+	monitoring := all["told-monitoring"]
 	names := map[string]string{} // by expression
 	mute := map[string]bool{}
 	for stack, s := range all {
 		for id, alarm := range s.Resources["aws_cloudwatch_metric_alarm"] {
 			expression := "${aws_cloudwatch_metric_alarm." + id + ".alarm_name}"
 			name := alarm["alarm_name"].(string)
-			if stack == "prod-monitoring" {
+			if stack == "told-monitoring" {
 				names[expression] = name
 			} else {
 				for output, value := range s.Outputs {
@@ -215,7 +248,7 @@ func TestWhoIsTold(t *testing.T) {
 					}
 				}
 			}
-			if strings.Contains(name, "-rescue-") || stack == "prod-monitoring" {
+			if strings.Contains(name, "-rescue-") || stack == "told-monitoring" {
 				mute[name] = alarm["alarm_actions"] == nil && alarm["ok_actions"] == nil
 			}
 		}
@@ -227,7 +260,7 @@ func TestWhoIsTold(t *testing.T) {
 	for id, composite := range monitoring.Resources["aws_cloudwatch_composite_alarm"] {
 		names["${aws_cloudwatch_composite_alarm."+id+".alarm_name}"] = composite["alarm_name"].(string)
 	}
-	told, rules := map[string]string{}, map[string]string{}
+	tells, rules := map[string]string{}, map[string]string{}
 	for _, composite := range monitoring.Resources["aws_cloudwatch_composite_alarm"] {
 		name, rule := composite["alarm_name"].(string), composite["alarm_rule"].(string)
 		actions := composite["alarm_actions"].([]any)
@@ -238,13 +271,13 @@ func TestWhoIsTold(t *testing.T) {
 		causes, _, _ := strings.Cut(rule, " AND NOT ")
 		for _, term := range named.FindAllStringSubmatch(causes, -1) {
 			child := names[term[1]]
-			if !mute[child] || told[child] != "" {
-				t.Errorf("%s has %s, which is none, tells by itself, or is in %s too", name, child, told[child])
+			if !mute[child] || tells[child] != "" {
+				t.Errorf("%s has %s, which is none, tells by itself, or is in %s too", name, child, tells[child])
 			}
-			told[child] = topics[actions[0].(string)]
+			tells[child] = topics[actions[0].(string)]
 		}
 	}
-	for _, c := range []string{"prod-obelix", "prod-dogmatix"} {
+	for _, c := range []string{"told-obelix", "told-dogmatix"} {
 		for end, want := range map[string]string{
 			"down":    c + "-no-healthy-host OR " + c + "-errors",
 			"at-risk": "(" + c + "-rescue-failed OR " + c + "-rescue-at-max OR " + c + "-on-demand-out-of-step) AND NOT " + c + "-down",
@@ -254,12 +287,12 @@ func TestWhoIsTold(t *testing.T) {
 				t.Errorf("%s-%s is %s, want %s", c, end, got, want)
 			}
 		}
-		if told[c+"-errors"] != "prod-page" || told[c+"-spot-out-of-step"] != "prod-notify" {
-			t.Errorf("%s tells %v", c, told)
+		if tells[c+"-errors"] != "told-page" || tells[c+"-spot-out-of-step"] != "told-notify" {
+			t.Errorf("%s tells %v", c, tells)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(mute)) {
-		if told[name] == "" {
+		if tells[name] == "" {
 			t.Errorf("nobody is told of %s", name)
 		}
 	}
@@ -297,7 +330,7 @@ func TestAlarmWidgets(t *testing.T) {
 
 // TestTopicsAreClosed lets CloudWatch alarms of the account publish, and nobody else.
 func TestTopicsAreClosed(t *testing.T) {
-	monitoring := example(t)["prod-monitoring"]
+	monitoring := told(t)["told-monitoring"]
 	if len(monitoring.Resources["aws_sns_topic"]) != 2 || len(monitoring.Resources["aws_sns_topic_policy"]) != 2 {
 		t.Errorf("got %d topics, want one a severity", len(monitoring.Resources["aws_sns_topic"]))
 	}
@@ -339,18 +372,14 @@ func TestTopicsAreClosed(t *testing.T) {
 
 // TestNothingReadsMonitoring keeps stacks from waiting for themselves.
 func TestNothingReadsMonitoring(t *testing.T) {
-	env, err := spec.Load("tandem.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, stack := range example(t) {
+	for name, stack := range told(t) {
 		reads := slices.Sorted(maps.Keys(stack.Data["terraform_remote_state"]))
 		for _, r := range reads {
-			if strings.HasSuffix(r, "-prod-monitoring") {
+			if strings.HasSuffix(r, "-told-monitoring") {
 				t.Errorf("%s reads what monitoring has made", name)
 			}
 		}
-		if name == "prod-monitoring" && len(reads) != len(env.Clusters) {
+		if name == "told-monitoring" && len(reads) != 2 {
 			t.Errorf("monitoring reads %v, want each cluster", reads)
 		}
 	}

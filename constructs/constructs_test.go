@@ -240,7 +240,7 @@ func TestConstructs(t *testing.T) {
 		{"logging/existing", existingLoggingParts, newLogging(loggingOf(existingLogging(), 2))},
 		{"cluster/defaults", clusterParts, newCluster(minimal(), "web")},
 		{"cluster/everything", clusterParts, newCluster(everything(), "obelix")},
-		{"monitoring/defaults", monitoringParts, newMonitoring(monitoring.Config{Environment: minimal(), Clusters: madeClusters("web")})},
+		{"monitoring/defaults", parts{"alarms": monitoringParts["alarms"], "account": {"aws_caller_identity"}}, newMonitoring(monitoring.Config{Environment: minimal(), Clusters: madeClusters("web")})},
 		{"monitoring/everything", monitoringParts, newMonitoring(monitoring.Config{
 			Environment: everything(), Clusters: madeClusters("obelix"),
 			Parts: []monitoring.Part{{Name: "logging", Page: []scaling.AlarmName{"stage-logging-lag"}, Notify: []scaling.AlarmName{"stage-logging-rejected", "stage-logging-disk"}}},

@@ -77,6 +77,8 @@ func TestDefaultsFollow(t *testing.T) {
 		{"replicas of one node", *mustParse(t, "logging: {index: {nodes: 1}}\n").Logging.Index.Replicas, 0},
 		{"brokers", shipping.Kafka.Brokers(5), 3},
 		{"zones of four nodes", (&Index{Nodes: 4}).Zones(5), 2},
+		{"no topics for nobody", *mustParse(t, "").Monitoring.Topics, false},
+		{"topics for somebody", *mustParse(t, "monitoring: {notify: [{protocol: email, endpoint: team@example.com}]}\n").Monitoring.Topics, true},
 		{"max above min", web("    spot: {min: 20}\n").Spot.Max, 20},
 		{"playbook", web("    service: shop\n").Playbook, "shop-playbook"},
 		{"image for ARM", arm.WithDefaults().Clusters["web"].Instance.AMI.SSMParameter, amiARM},
@@ -258,6 +260,7 @@ delivery.access_log_days is -1, want 1..3650`},
 			`logging.index.nodes is 3, want 1, or a multiple of 2, so that zones have as many each
 logging.topic is "/", want ` + formats["topic"].want},
 		{"monitoring", Monitoring{}.WithDefaults().Validate(), ""},
+		{"monitoring for subscribers from elsewhere", Monitoring{Topics: new(true)}.WithDefaults().Validate(), ""},
 		{"monitoring rules", Monitoring{
 			Page:   []Subscription{{Protocol: "sms", Endpoint: "911"}},
 			Alarms: Alarms{RescueFailed: "loud", OutOfStep: OutOfStep{For: Duration(time.Minute)}},

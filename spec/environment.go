@@ -58,8 +58,8 @@ type Environment struct {
 	// Logging ships the logs of all machines to one place. Default: they stay
 	// on the machines.
 	Logging *Logging `yaml:"logging,omitempty"`
-	// Monitoring is who is told of what goes wrong. Default: alarms and
-	// dashboards for every cluster, and topics that nobody has subscribed to.
+	// Monitoring is who is told of what goes wrong. Default: nobody, by alarms and
+	// dashboards for every cluster.
 	Monitoring Monitoring `yaml:"monitoring,omitempty"`
 	// Review is what `tandem review` leaves out, and on what load it simulates.
 	Review Review `yaml:"review,omitempty"`

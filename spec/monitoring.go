@@ -13,11 +13,14 @@ import (
 // often instances publish their CPU is a cluster's instance.monitoring.)
 type Monitoring struct {
 	// Page is who is woken. Nobody is told before each has confirmed, which
-	// Terraform does not wait for. Default: nobody; the topic is there.
+	// Terraform does not wait for. Default: nobody.
 	Page []Subscription `yaml:"page,omitempty" items:"1..100"`
-	// Notify is who is told of what can wait until the morning. Default: nobody;
-	// the topic is there.
+	// Notify is who is told of what can wait until the morning. Default: nobody.
 	Notify []Subscription `yaml:"notify,omitempty" items:"1..100"`
+	// Topics makes the topics and the alarms that tell them, for subscribers from
+	// elsewhere too. Default: true where page or notify is set. Without it, alarms
+	// show in CloudWatch alone.
+	Topics *bool `yaml:"topics,omitempty"`
 	// Alarms are those of every cluster.
 	Alarms Alarms `yaml:"alarms,omitempty"`
 	// Dashboards adds a CloudWatch dashboard for each cluster. AWS charges for
@@ -111,6 +114,7 @@ func (m Monitoring) WithDefaults() Monitoring {
 	setDefault(&a.OutOfStep.For, Duration(30*time.Minute))
 	setDefault(&a.OutOfStep.OnDemand, SeverityPage)
 	setDefault(&a.OutOfStep.Spot, SeverityNotify)
+	setDefaultPtr(&m.Topics, len(m.Page)+len(m.Notify) > 0)
 	setDefaultPtr(&m.Dashboards, true)
 	return m
 }
@@ -126,6 +130,8 @@ func (m Monitoring) Validate() error {
 }
 
 func (m Monitoring) validate(faults *relations) {
+	faults.Require(m.Topics == nil || *m.Topics || len(m.Page)+len(m.Notify) == 0, "monitoring.topics", "false",
+		"true, because page or notify is set", "monitoring.page", "monitoring.notify")
 	validateSubscriptions(faults, "monitoring.page", m.Page)
 	validateSubscriptions(faults, "monitoring.notify", m.Notify)
 	for _, period := range []struct {

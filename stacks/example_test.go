@@ -32,7 +32,7 @@ func ExampleSynth() {
 	// prod-delivery 12
 	// prod-network 22
 	// prod-obelix 36
-	// prod-monitoring 14
+	// prod-monitoring 5
 }
 
 // Whatever is wrong is reported at once, by the path in the description.

@@ -22,6 +22,9 @@ func newMonitoringStack(app cdktf.App, env spec.Environment, clusters map[string
 	if err != nil {
 		return wrap(stack, err)
 	}
+	if made.Page == "" {
+		return nil
+	}
 	addOutputs(stack,
 		output{"page_topic_arn", "Topic of what people are woken for", string(made.Page)},
 		output{"notify_topic_arn", "Topic of what can wait until the morning", string(made.Notify)},

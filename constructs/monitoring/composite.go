@@ -42,10 +42,9 @@ func (p Part) risks() (list []risk) {
 	return list
 }
 
-// down adds the alarm that callers are being failed, and those it consists of.
-func (b *builder) down(scope constructs.Construct, c watch.Cluster, topics Monitoring) scaling.AlarmName {
-	rule := anyOf(b.noHealthyHost(scope, c), b.errors(scope, c))
-	return composite(scope, watch.Down, c.Alarm(watch.Down), "Callers of "+c.Name+" are being failed", rule, topics.Page)
+// outage adds the alarms that callers are being failed.
+func (b *builder) outage(scope constructs.Construct, c watch.Cluster) []scaling.AlarmName {
+	return []scaling.AlarmName{b.noHealthyHost(scope, c), b.errors(scope, c)}
 }
 
 // atRisk adds an alarm for each severity that has risks. What follows from an

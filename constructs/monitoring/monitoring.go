@@ -9,7 +9,8 @@
 //	group out of step┘   (or notice, by severity) ─────────> notify
 //
 // Alarms that each watch one thing tell nobody by themselves: a composite alarm
-// does, once, however many of them one cause sets off. It reads what the
+// does, once, however many of them one cause sets off. Where nobody is to be told
+// there are neither topics nor composite alarms. It reads what the
 // clusters have made and nothing reads it, so that no stack waits for itself.
 package monitoring
 
@@ -54,6 +55,7 @@ type Part struct {
 type Monitoring struct {
 	// Page is the topic of what people are woken for, Notify that of the rest.
 	// CloudWatch's alarms of the account may publish there, and nothing else.
+	// Empty: nobody is to be told.
 	Page, Notify TopicARN
 }
 
@@ -66,16 +68,21 @@ func New(scope constructs.Construct, id string, cfg Config) (Monitoring, error) 
 	}
 	b := builder{Config: cfg, node: constructs.NewConstruct(scope, &id), rules: cfg.Environment.Monitoring}
 	b.account = account.ID(b.node, cfg.Environment.Account)
-	topics := b.topics()
+	var topics Monitoring
+	if *b.rules.Topics {
+		topics = b.topics()
+	}
 	clusters := b.scope(b.node, "clusters")
 	for _, name := range slices.Sorted(maps.Keys(cfg.Clusters)) {
 		if err := b.cluster(b.scope(clusters, name), name, topics); err != nil {
 			return Monitoring{}, err
 		}
 	}
-	parts := b.scope(b.node, "parts")
-	for _, part := range cfg.Parts {
-		b.atRisk(b.scope(parts, part.Name), cfg.Environment.Name+"-"+part.Name, part.Name, topics, part.risks(), "")
+	if *b.rules.Topics {
+		parts := b.scope(b.node, "parts")
+		for _, part := range cfg.Parts {
+			b.atRisk(b.scope(parts, part.Name), cfg.Environment.Name+"-"+part.Name, part.Name, topics, part.risks(), "")
+		}
 	}
 	return topics, nil
 }
@@ -123,8 +130,11 @@ func (b *builder) cluster(node constructs.Construct, name string, topics Monitor
 		LoadBalancer: made.LoadBalancerDimension,
 		TargetGroup:  made.TargetGroupDimension,
 	}
-	down := b.down(node, watched, topics)
-	b.atRisk(node, watched.FullName(), name, topics, b.risks(node, watched, made), down)
+	outage, risks := b.outage(node, watched), b.risks(node, watched, made)
+	if *b.rules.Topics {
+		down := composite(node, watch.Down, watched.Alarm(watch.Down), "Callers of "+name+" are being failed", anyOf(outage...), topics.Page)
+		b.atRisk(node, watched.FullName(), name, topics, risks, down)
+	}
 	if !*b.rules.Dashboards {
 		return nil
 	}
