@@ -13,6 +13,7 @@ import (
 	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/mirror"
 	"github.com/tandem-iac/tandem/internal/mototest"
+	"github.com/tandem-iac/tandem/internal/needs"
 	"github.com/tandem-iac/tandem/internal/packagetest"
 )
 
@@ -128,76 +129,78 @@ func isInput(err error) bool {
 }
 
 func TestPrune(t *testing.T) {
-	eachFormat(t, func(t *testing.T, x *fixture) {
-		later := x.open(x.client, func() time.Time { return time.Now().Add(72 * time.Hour) })
-		for _, state := range x.states() {
-			x.publish(state)
-		}
-		prune := func(r *mirror.Repository, cfg mirror.PruneConfig) int {
-			t.Helper()
-			pruned, err := r.Prune(t.Context(), cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return len(pruned)
-		}
-		// Somebody may be uploading it, for whom it has been too early to say so.
-		stray := x.distribution + "/" + x.architecture + "/packages/stray." + x.name
-		if _, err := x.client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &x.bucket, Key: &stray}); err != nil {
+	packagetest.Tools(t)
+	needs.Root(t)
+	x := newFixture(t, formats["rpm"])
+	later := x.open(x.client, func() time.Time { return time.Now().Add(72 * time.Hour) })
+	for _, state := range x.states() {
+		x.publish(state)
+	}
+	prune := func(r *mirror.Repository, cfg mirror.PruneConfig) int {
+		t.Helper()
+		pruned, err := r.Prune(t.Context(), cfg)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if n := prune(x.Repository, mirror.PruneConfig{Keep: 1}); n > 0 {
-			t.Errorf("%d objects were pruned that a reader may need", n)
-		}
-		if n := prune(later, mirror.PruneConfig{Keep: 3}); n != 1 {
-			t.Errorf("%d objects were pruned, want the one that nobody refers to", n)
-		}
-		would, did := prune(later, mirror.PruneConfig{Keep: 2, DryRun: true}), prune(later, mirror.PruneConfig{Keep: 2})
-		if would == 0 || would != did {
-			t.Errorf("%d were pruned, and %d would be by --dry-run", did, would)
-		}
-		x.wants("3.0")
-		if _, _, err := x.Rollback(t.Context()); err != nil {
-			t.Error(err)
-		}
-		x.wants("2.0")
-		if _, _, err := x.Rollback(t.Context()); !isInput(err) || !strings.Contains(err.Error(), "snapshot 1") {
-			t.Errorf("got %v, want that snapshot 1 was pruned", err)
-		}
-		x.wants("2.0")
-	})
+		return len(pruned)
+	}
+	// Somebody may be uploading it, for whom it has been too early to say so.
+	stray := x.distribution + "/" + x.architecture + "/packages/stray." + x.name
+	if _, err := x.client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &x.bucket, Key: &stray}); err != nil {
+		t.Fatal(err)
+	}
+	if n := prune(x.Repository, mirror.PruneConfig{Keep: 1}); n > 0 {
+		t.Errorf("%d objects were pruned that a reader may need", n)
+	}
+	if n := prune(later, mirror.PruneConfig{Keep: 3}); n != 1 {
+		t.Errorf("%d objects were pruned, want the one that nobody refers to", n)
+	}
+	would, did := prune(later, mirror.PruneConfig{Keep: 2, DryRun: true}), prune(later, mirror.PruneConfig{Keep: 2})
+	if would == 0 || would != did {
+		t.Errorf("%d were pruned, and %d would be by --dry-run", did, would)
+	}
+	x.wants("3.0")
+	if _, _, err := x.Rollback(t.Context()); err != nil {
+		t.Error(err)
+	}
+	x.wants("2.0")
+	if _, _, err := x.Rollback(t.Context()); !isInput(err) || !strings.Contains(err.Error(), "snapshot 1") {
+		t.Errorf("got %v, want that snapshot 1 was pruned", err)
+	}
+	x.wants("2.0")
 }
 
 // TestSyncsAtOnce has several sync from the same state: one wins.
 func TestSyncsAtOnce(t *testing.T) {
-	eachFormat(t, func(t *testing.T, x *fixture) {
-		// The proxy lets conditional writes exclude each other, as on S3.
-		proxy := mototest.NewProxy(t, x.url, nil)
-		r := x.open(connect(t, proxy.URL, 3), time.Now)
-		x.publish(x.states()[0])
-		versions := []string{"2.0", "4.0", "5.0"}
-		indexes := []mirror.Index{x.states()[1]}
-		for _, version := range versions[1:] {
-			indexes = append(indexes, x.prepare(x.offer(release(version)...)))
+	packagetest.Tools(t)
+	needs.Root(t)
+	x := newFixture(t, formats["rpm"])
+	// The proxy lets conditional writes exclude each other, as on S3.
+	proxy := mototest.NewProxy(t, x.url, nil)
+	r := x.open(connect(t, proxy.URL, 3), time.Now)
+	x.publish(x.states()[0])
+	versions := []string{"2.0", "4.0", "5.0"}
+	indexes := []mirror.Index{x.states()[1]}
+	for _, version := range versions[1:] {
+		indexes = append(indexes, x.prepare(x.offer(release(version)...)))
+	}
+	errs := make([]error, len(versions))
+	var group sync.WaitGroup
+	for i := range versions {
+		group.Go(func() { _, errs[i] = r.Publish(t.Context(), indexes[i], mirror.PublishConfig{}) })
+	}
+	group.Wait()
+	winner := ""
+	for i, err := range errs {
+		var moved *mirror.MovedError
+		switch {
+		case err == nil && winner == "":
+			winner = versions[i]
+		case !errors.As(err, &moved):
+			t.Errorf("%s: got %v, want that somebody else was faster than all but one", versions[i], err)
 		}
-		errs := make([]error, len(versions))
-		var group sync.WaitGroup
-		for i := range versions {
-			group.Go(func() { _, errs[i] = r.Publish(t.Context(), indexes[i], mirror.PublishConfig{}) })
-		}
-		group.Wait()
-		winner := ""
-		for i, err := range errs {
-			var moved *mirror.MovedError
-			switch {
-			case err == nil && winner == "":
-				winner = versions[i]
-			case !errors.As(err, &moved):
-				t.Errorf("%s: got %v, want that somebody else was faster than all but one", versions[i], err)
-			}
-		}
-		x.wants(winner)
-	})
+	}
+	x.wants(winner)
 }
 
 func TestHostileNames(t *testing.T) {

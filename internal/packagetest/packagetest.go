@@ -28,6 +28,9 @@ type Package struct {
 	Name, Version string
 	// Requires are the names of what it depends on.
 	Requires []string
+	// Says is what its program /usr/bin/<name> prints, if it is a Debian
+	// package. Empty: it has none.
+	Says string
 	// Size is how many bytes that cannot be compressed it has besides.
 	Size int
 }
@@ -140,6 +143,13 @@ func (p Package) Deb(t *testing.T, dir string) {
 	write(t, filepath.Join(root, "DEBIAN/control"), control)
 	for name, body := range p.files() {
 		write(t, filepath.Join(root, name), string(body))
+	}
+	if p.Says != "" {
+		program := filepath.Join(root, "usr/bin", p.Name)
+		write(t, program, "#!/bin/sh\necho '"+p.Says+"'\n")
+		if err := os.Chmod(program, 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	Run(t, "", "dpkg-deb", "--root-owner-group", "-Znone", "--build", root, filepath.Join(dir, fmt.Sprintf("%s_%s_all.deb", p.Name, p.Version)))
 }

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"io"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tandem-iac/tandem/internal/needs"
+	"github.com/tandem-iac/tandem/internal/readme"
 )
 
 // clone is a directory like the project's as far as the README needs it, with
@@ -117,56 +117,22 @@ func (c *clone) until(t *testing.T, command string) {
 	}
 }
 
-// step is a command of the README and the lines that it shows of its output.
-type step struct {
-	command string
-	shown   []string
-}
-
-func readme(t *testing.T) (steps []step) {
-	t.Helper()
-	text, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, found := strings.Cut(string(text), "\n## Try the releases, without AWS\n")
-	section, _, _ := strings.Cut(rest, "\n## ")
-	if !found {
-		t.Fatal("README.md has no such section")
-	}
-	console := false
-	for lines := bufio.NewScanner(strings.NewReader(section)); lines.Scan(); {
-		line := lines.Text()
-		command, isCommand := strings.CutPrefix(line, "$ ")
-		switch {
-		case strings.HasPrefix(line, "```"):
-			console = line == "```console"
-		case console && isCommand:
-			steps = append(steps, step{command: command})
-		case console:
-			last := &steps[len(steps)-1]
-			last.shown = append(last.shown, line)
-		}
-	}
-	return steps
-}
-
 // TestReadme goes through what the README has a newcomer do.
 func TestReadme(t *testing.T) {
 	t.Parallel()
-	steps := readme(t)
-	if len(steps) < 30 || steps[0].command != "make build" || steps[1].command != "make try" {
+	steps := readme.Steps(t, "../../README.md", "Try the releases, without AWS")
+	if len(steps) < 30 || steps[0].Command != "make build" || steps[1].Command != "make try" {
 		t.Fatalf("the section has %d commands, and begins with %v", len(steps), steps[:min(2, len(steps))])
 	}
 	needs.Tool(t, "nagios4")
 	c := newClone(t, "-stand-ins")
 	for _, s := range steps[2:] {
-		out := c.must(t, s.command)
+		out := c.must(t, s.Command)
 		rest := out
-		for _, line := range s.shown {
+		for _, line := range s.Shown {
 			_, after, found := strings.Cut("\n"+rest, "\n"+line+"\n")
 			if !found {
-				t.Fatalf("%s: no line %q in\n%s", s.command, line, out)
+				t.Fatalf("%s: no line %q in\n%s", s.Command, line, out)
 			}
 			rest = after
 		}
