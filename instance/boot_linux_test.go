@@ -119,9 +119,10 @@ func (c *cloud) publish(artifact, dir string) release.Manifest {
 	return m
 }
 
-func (c *cloud) promote(artifact, version string) {
+// promoteFirst makes an artifact's first version what machines take.
+func (c *cloud) promoteFirst(artifact string) {
 	c.t.Helper()
-	if _, err := c.ledger(artifact).Promote(c.t.Context(), release.PromoteConfig{Version: version}); err != nil {
+	if _, err := c.ledger(artifact).Promote(c.t.Context(), release.PromoteConfig{Version: "1"}); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -302,8 +303,8 @@ func TestMachine(t *testing.T) {
 	c.publish(playbook, brokenPlaybook(t))
 	c.publish(playbook, slowPlaybook(t, 1))
 	c.publish(playbook, slowPlaybook(t, 60))
-	c.promote(service, "1")
-	c.promote(playbook, "1")
+	c.promoteFirst(service)
+	c.promoteFirst(playbook)
 	m := newMachine(t, c.url)
 	m.env = append(m.env, "AWS_EC2_METADATA_SERVICE_ENDPOINT="+c.metadata())
 

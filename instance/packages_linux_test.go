@@ -36,8 +36,8 @@ func TestMachineInstallsFromMirror(t *testing.T) {
 	write(t, filepath.Join(dir, "site.yml"), installPlaybook)
 	c.publish(service, page(t, "one"))
 	c.publish(playbook, dir)
-	c.promote(service, "1")
-	c.promote(playbook, "1")
+	c.promoteFirst(service)
+	c.promoteFirst(playbook)
 	url, key := c.mirror(t)
 
 	t.Run("apt", func(t *testing.T) {
