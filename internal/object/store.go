@@ -12,14 +12,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"maps"
 	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/tandem-iac/tandem/internal/awsclient"
 )
@@ -46,7 +44,7 @@ const ContentJSON = "application/json"
 const defaultLimit = 1 << 20
 
 // Store is a bucket of small objects that are written on conditions. Large
-// ones are in upload.go and download.go.
+// ones are in upload.go and download.go, lists in list.go.
 type Store struct {
 	// Client reaches S3. Required.
 	Client *s3.Client
@@ -183,28 +181,4 @@ func (s Store) Remove(ctx context.Context, keys ...string) error {
 		}
 	}
 	return nil
-}
-
-// List yields the objects under prefix whose keys sort behind after, but not
-// those in directories below it.
-func (s Store) List(ctx context.Context, prefix, after string) iter.Seq2[types.Object, error] {
-	return func(yield func(types.Object, error) bool) {
-		in := &s3.ListObjectsV2Input{Bucket: &s.Bucket, Prefix: &prefix, Delimiter: aws.String("/")}
-		if after != "" {
-			in.StartAfter = &after
-		}
-		pages := s3.NewListObjectsV2Paginator(s.Client, in)
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				yield(types.Object{}, err)
-				return
-			}
-			for _, o := range page.Contents {
-				if !yield(o, nil) {
-					return
-				}
-			}
-		}
-	}
 }

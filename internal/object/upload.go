@@ -252,36 +252,6 @@ func (u *Upload) begin(ctx context.Context) (uploadID string, have map[int32]typ
 	return aws.ToString(out.UploadId), nil, nil
 }
 
-// Parts lists the parts that S3 has of a multipart upload, by number.
-func (s Store) Parts(ctx context.Context, key, uploadID string) (map[int32]types.Part, error) {
-	have := map[int32]types.Part{}
-	pages := s3.NewListPartsPaginator(s.Client, &s3.ListPartsInput{Bucket: &s.Bucket, Key: &key, UploadId: &uploadID})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, part := range page.Parts {
-			have[aws.ToInt32(part.PartNumber)] = part
-		}
-	}
-	return have, nil
-}
-
-// Uploads lists the multipart uploads under way for keys with a prefix.
-func (s Store) Uploads(ctx context.Context, prefix string) ([]types.MultipartUpload, error) {
-	var list []types.MultipartUpload
-	pages := s3.NewListMultipartUploadsPaginator(s.Client, &s3.ListMultipartUploadsInput{Bucket: &s.Bucket, Prefix: &prefix})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, page.Uploads...)
-	}
-	return list, nil
-}
-
 // hashSection returns the SHA-256 and rewinds.
 func hashSection(body *io.SectionReader) ([]byte, error) {
 	hash := sha256.New()
