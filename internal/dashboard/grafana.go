@@ -107,14 +107,14 @@ func (d Dashboard) Grafana() ([]byte, error) {
 		Templating:    d.templating(),
 		Annotations:   listOf{d.annotations()},
 	}
-	repeated := map[string]bool{}
+	repeated := false
 	for i, at := range place(d.Panels) {
 		p := d.Panels[i]
 		if p.Lifecycle != "" {
-			if repeated["size"] {
+			if repeated {
 				continue // it is the first one's repetition
 			}
-			repeated["size"] = true
+			repeated = true
 		}
 		if p.Kind == Text {
 			g.Description = p.Text

@@ -154,5 +154,9 @@ func (p Panel) fieldConfig() *fieldConfig {
 // grafanaUnit is the id of a unit
 // (https://github.com/grafana/grafana/blob/main/packages/grafana-data/src/valueFormats/categories.ts).
 func (p Panel) grafanaUnit() string {
-	return map[Unit]string{Count: "short", Percent: "percent", Seconds: "s", Money: "currency" + p.Currency}[p.Unit]
+	return map[Unit]string{Count: "short", Percent: "percent", Seconds: "s", Money: currencyUnits[p.Currency]}[p.Unit]
 }
+
+// currencyUnits are the ids of currencies. Grafana has none of the yuan, and so
+// is told its sign.
+var currencyUnits = map[string]string{"USD": "currencyUSD", "CNY": "currency:¥"}

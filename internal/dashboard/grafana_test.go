@@ -165,6 +165,15 @@ func TestGrafanaPanels(t *testing.T) {
 	}
 }
 
+// Grafana writes an id that it does not know behind the number.
+func TestGrafanaCurrencies(t *testing.T) {
+	for currency, want := range map[string]string{"USD": "currencyUSD", "CNY": "currency:¥"} {
+		if got := (Panel{Unit: Money, Currency: currency}).grafanaUnit(); got != want {
+			t.Errorf("%s is in %q, want %q", currency, got, want)
+		}
+	}
+}
+
 // types is what Grafana publishes of its dashboards, in TypeScript. Plain turns
 // its enumerations into the values that stand in JSON.
 const types = `import type { Dashboard } from '@grafana/schema/dist/esm/raw/dashboard/x/dashboard_types.gen';
