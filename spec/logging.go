@@ -1,6 +1,10 @@
 package spec
 
-import "time"
+import (
+	"time"
+
+	"github.com/tandem-iac/tandem/instance"
+)
 
 // Logging ships the logs of every machine to Kafka and from there, by machines
 // of their own, to OpenSearch, so that nobody has to log in to read them. What
@@ -56,9 +60,9 @@ type LoggingAlarms struct {
 const (
 	// IndexerService is the artifact that indexers run; `tandem bootstrap
 	// publish` publishes it.
-	IndexerService = "log-indexer"
+	IndexerService = instance.LogIndexerArtifact
 	// IndexerPlaybook is the artifact that configures them, published likewise.
-	IndexerPlaybook = "log-indexer-playbook"
+	IndexerPlaybook = instance.LogIndexerPlaybookArtifact
 
 	// maxServiceZones is how many zones brokers and data nodes are spread over
 	// at most: https://docs.aws.amazon.com/opensearch-service/latest/developerguide/managedomains-multiaz.html
