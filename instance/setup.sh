@@ -92,11 +92,19 @@ field() { sed -n "s/^$1=//p" "$2"; }
 
 install_ansible() {
 	if uses_apt; then
-		local options=(--yes --quiet -o DPkg::Lock::Timeout=300)
-		export DEBIAN_FRONTEND=noninteractive
-		apt-get update --quiet && apt-get install "${options[@]}" --no-install-recommends ansible-core python3-apt
+		add_packages ansible-core python3-apt
 	else
-		dnf install --assumeyes --quiet ansible-core
+		add_packages ansible-core
+	fi
+}
+
+# add_packages PACKAGE... installs packages.
+add_packages() {
+	if uses_apt; then
+		export DEBIAN_FRONTEND=noninteractive
+		apt-get update --quiet && apt-get install --yes --quiet -o DPkg::Lock::Timeout=300 --no-install-recommends "$@"
+	else
+		dnf install --assumeyes --quiet "$@"
 	fi
 }
 
@@ -349,12 +357,7 @@ install_packages() {
 	if command -v "$command" > /dev/null && [ -n "$(find /usr/lib /usr/lib64 -name "$file" -print -quit 2> /dev/null)" ]; then
 		return
 	fi
-	if command -v dnf > /dev/null; then
-		dnf install --assumeyes --quiet "$@"
-	else
-		export DEBIAN_FRONTEND=noninteractive
-		apt-get update --quiet && apt-get install --yes --quiet -o DPkg::Lock::Timeout=300 --no-install-recommends "$@"
-	fi
+	add_packages "$@"
 }
 
 # install_shipping has the machine ship its logs, or stop doing so, before all

@@ -38,7 +38,7 @@ the keys, and are checked again by the machines.`,
 	flags.StringVar(&s.From, "from", "", "directory of .repo files, or a sources.list: `where` packages come from (default as this machine's)")
 	flags.StringVar(&s.Release, "release", "", "the `version` that dnf puts for $releasever (default this machine's)")
 	flags.StringArrayVar(&s.Keys, "key", nil, "`file` with a public key of the distribution's, for RPMs (default those in /etc/pki/rpm-gpg)")
-	flags.StringVar(&s.Work, "work", "", "`directory` to keep what was downloaded in, for the next sync (default a temporary one)")
+	flags.StringVar(&s.Work, "work", "", "`directory` to keep what was downloaded in, for the next sync; of one sync at a time (default a temporary one)")
 	flags.BoolVar(&s.cfg.DryRun, "dry-run", false, "only say what would change")
 	return cmd
 }
