@@ -37,8 +37,9 @@ func (b *builder) indexers(from brokers, to index) (machine.Group, error) {
 		Packages:     b.Delivery.Packages,
 		Logs:         &from.Logs,
 	})
+	ready := from.ready
 	if to.secret.ARN != "" {
-		kind.Grant("index-logs", to.secret.Read())
+		ready = append(ready, kind.Grant("index-logs", to.secret.Read()))
 	}
 	group, err := kind.Group(machine.GroupConfig{
 		Lifecycle:    machine.OnDemand,
@@ -47,7 +48,7 @@ func (b *builder) indexers(from brokers, to index) (machine.Group, error) {
 		MinHealthy:   90, MaxHealthy: 110,
 		SecurityGroup: firewall,
 		Settings:      append(machine.DrainSettings(rule.Drain()), b.indexSettings(to)...),
-		After:         from.ready,
+		After:         ready,
 	})
 	if err != nil {
 		return machine.Group{}, err

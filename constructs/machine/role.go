@@ -51,8 +51,11 @@ func (k Kind) newRole() role {
 }
 
 // Grant lets all machines of the kind do what policy says, under a name of its
-// own. What a grant names may be added after the groups.
-func (k Kind) Grant(name string, policy iam.Policy) { k.role.grant(name, policy) }
+// own. What a grant names may be added after the groups; what a machine needs to
+// set itself up is granted before, and the grant is one of its group's After.
+func (k Kind) Grant(name string, policy iam.Policy) cdktf.ITerraformDependable {
+	return k.role.grant(name, policy)
+}
 
 func (r role) grant(name string, policy iam.Policy) cdktf.ITerraformDependable {
 	return iamrolepolicy.NewIamRolePolicy(r.node, &name, &iamrolepolicy.IamRolePolicyConfig{
