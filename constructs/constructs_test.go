@@ -307,7 +307,7 @@ func existingLogging() spec.Environment {
 	env.Logging = &spec.Logging{
 		Kafka: spec.Kafka{Existing: &spec.ExistingKafka{
 			Brokers: []string{"kafka-1.example.com:9094", "kafka-2.example.com:9094"}, Security: spec.LogSCRAM, CAFile: "/etc/pki/kafka.pem",
-			SecretARN:     "arn:aws:secretsmanager:ap-southeast-1:123456789012:secret:kafka",
+			SecretARN:     "arn:aws:secretsmanager:ap-southeast-1:123456789012:secret:kafka-AbCdEf",
 			SecretKeyARN:  "arn:aws:kms:ap-southeast-1:123456789012:key/1",
 			SecurityGroup: "sg-0123456789abcdef0",
 		}},

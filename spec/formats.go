@@ -58,7 +58,7 @@ var formats = map[string]format{
 	"review_rule":    {pattern: regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`), want: "a rule of docs/rules.md such as imdsv1-allowed"},
 	"role":           {pattern: regexp.MustCompile(`^arn:(aws[a-z-]*):iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,575}$`), want: "an IAM role's ARN"},
 	"search_type":    {pattern: regexp.MustCompile(`^[a-z][a-z0-9]*\.[a-z0-9]+\.search$`), want: "a type such as m6g.large.search, not of the generations t2, m3, r3 and i2, which encrypt nothing", also: encrypts},
-	"secret":         {pattern: regexp.MustCompile(`^arn:(aws[a-z-]*):secretsmanager:([a-z0-9-]+):([0-9]{12}):secret:[A-Za-z0-9/_+=.@-]+$`), want: "a Secrets Manager secret's ARN"},
+	"secret":         {pattern: regexp.MustCompile(`^arn:(aws[a-z-]*):secretsmanager:([a-z0-9-]+):([0-9]{12}):secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$`), want: "a Secrets Manager secret's whole ARN, with the hyphen and six characters that end it"},
 	"security_group": {pattern: regexp.MustCompile(`^sg-[0-9a-f]{8,17}$`), want: "a security group's id such as sg-0123456789abcdef0"},
 	"sha256":         {pattern: regexp.MustCompile(`^[0-9a-f]{64}$`), want: "64 lower-case hex digits"},
 	"ssl_policy":     {pattern: regexp.MustCompile(`^ELBSecurityPolicy-(TLS13-1-[23](-Res|-Ext[0-2])?(-FIPS)?(-PQ)?-20[0-9]{2}-[01][0-9]|FS-1-2(-Res)?-20[0-9]{2}-[01][0-9]|TLS-1-2-(2017-01|Ext-2018-06))$`), want: "a policy without TLS 1.0 and 1.1, such as ELBSecurityPolicy-TLS13-1-2-Res-2021-06"},
