@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +37,7 @@ the keys, and are checked again by the machines.`,
 	flags.StringVar(&s.From, "from", "", "directory of .repo files, or a sources.list: `where` packages come from (default as this machine's)")
 	flags.StringVar(&s.Release, "release", "", "the `version` that dnf puts for $releasever (default this machine's)")
 	flags.StringArrayVar(&s.Keys, "key", nil, "`file` with a public key of the distribution's, for RPMs (default those in /etc/pki/rpm-gpg)")
-	flags.StringVar(&s.Work, "work", "", "`directory` to keep what was downloaded in, for the next sync; of one sync at a time (default a temporary one)")
+	flags.StringVar(&s.Work, "work", "", "existing `directory` with room for all packages for the while (default the one for temporary files)")
 	flags.BoolVar(&s.cfg.DryRun, "dry-run", false, "only say what would change")
 	return cmd
 }
@@ -64,11 +63,6 @@ func (a *app) syncPackages(ctx context.Context, s *packagesSync) (err error) {
 	}
 	if err := s.Validate(); err != nil {
 		return err
-	}
-	if s.Work != "" {
-		if err := os.MkdirAll(s.Work, 0o755); err != nil {
-			return inputError{err: fmt.Errorf("--work: %w", err)}
-		}
 	}
 	repository, err := a.mirror(ctx, &s.mirrorFlags)
 	if err != nil {

@@ -42,12 +42,8 @@ func binaryDir(architecture string) string { return component + "/binary-" + arc
 // fetch has apt resolve each package for itself, as if nothing were installed.
 // apt checks what it reads against the signature of its sources.
 func (deb) fetch(ctx context.Context, s source) (string, error) {
-	fetched := filepath.Join(s.work, "deb-"+s.architecture)
+	fetched := filepath.Join(s.work, "fetched")
 	state := filepath.Join(s.work, "apt")
-	// What is no more to be had must not stay in the mirror.
-	if err := os.RemoveAll(fetched); err != nil {
-		return "", err
-	}
 	for _, dir := range []string{filepath.Join(fetched, "partial"), filepath.Join(state, "lists/partial")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return "", err

@@ -38,15 +38,11 @@ func (rpm) fetch(ctx context.Context, s source) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	fetched := filepath.Join(s.work, "rpm-"+s.architecture)
-	// What is no more to be had must not stay in the mirror.
-	if err := os.RemoveAll(fetched); err != nil {
-		return "", err
-	}
+	fetched := filepath.Join(s.work, "fetched")
 	args := []string{
 		// Other plugins would add to the repositories, or copy what is downloaded.
 		"--assumeyes", "--quiet", "--disableplugin=*", "--enableplugin=download", "--forcearch=" + s.architecture,
-		"--setopt=cachedir=" + filepath.Join(s.work, "dnf"), "--setopt=keepcache=True",
+		"--setopt=cachedir=" + filepath.Join(s.work, "dnf"),
 		"--setopt=logdir=" + s.work, "--setopt=persistdir=" + s.work,
 		"--setopt=skip_if_unavailable=False", "--setopt=best=True", "--setopt=install_weak_deps=False",
 	}

@@ -34,12 +34,12 @@ type Source struct {
 	// with. None: those in /etc/pki/rpm-gpg. Of no effect for apt, which checks
 	// the signature of its sources.
 	Keys []string
-	// Work is a directory to download into, which then saves the next sync what
-	// it has already. Empty: a temporary one.
+	// Work is where a directory is made for the while, with room for all packages.
+	// Empty: where temporary ones are.
 	Work string
 }
 
-// source is a Source that was checked, with a directory to work in.
+// source is a Source that was checked, with an empty directory to work in.
 type source struct {
 	Source
 	architecture string
@@ -99,11 +99,8 @@ func (r *Repository) Prepare(ctx context.Context, from Source) (index Index, don
 		return Index{}, done, check.InputError{Err: err}
 	}
 	done = func() error { return os.RemoveAll(base) }
-	s := source{Source: from, architecture: r.arch, work: from.Work}
-	if s.work == "" {
-		s.work = base
-	}
-	if s.work, err = filepath.Abs(s.work); err != nil {
+	s := source{Source: from, architecture: r.arch}
+	if s.work, err = filepath.Abs(base); err != nil {
 		return Index{}, done, err
 	}
 	fetched, err := r.kind.fetch(ctx, s)
