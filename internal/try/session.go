@@ -114,21 +114,7 @@ func (s *session) run(ctx context.Context, url string, env *os.File) error {
 		return err
 	}
 	service := described.Clusters[cluster]
-	// Nobody interrupts these instances, so that rescue has no settings here.
-	s.settings = []instance.Setting{
-		{Name: "AWS_REGION", Value: moto.Region},
-		{Name: "AWS_DEFAULT_REGION", Value: moto.Region},
-		{Name: "TANDEM_ENVIRONMENT", Value: environment},
-		{Name: "TANDEM_CLUSTER", Value: cluster},
-		{Name: "TANDEM_SERVICE", Value: service.Service},
-		{Name: "TANDEM_PLAYBOOK", Value: service.Playbook},
-		{Name: "TANDEM_BUILD_BUCKET", Value: s.bucket},
-		{Name: "TANDEM_LIFECYCLE", Value: "on-demand"},
-		{Name: "TANDEM_GROUP", Value: environment + "-" + cluster + "-on-demand"},
-		{Name: "TANDEM_LIFECYCLE_HOOK", Value: "drain"},
-		{Name: "TANDEM_HEALTH_PATH", Value: service.TargetGroup.HealthCheck.Path},
-		{Name: "TANDEM_IDLE_SECONDS", Value: fmt.Sprint(service.LoadBalancer.IdleTimeout.Seconds())},
-	}
+	s.settings = s.settingsOf(service)
 	s.cloud, err = fleettest.Start(ctx, fleettest.CloudConfig{
 		URL: url, Account: moto.Account, Environment: environment, Cluster: cluster, Service: service.Service,
 		Dir: s.machineDir, Report: s.report, Launch: s.launch, Ran: s.ran,
@@ -158,6 +144,25 @@ func (s *session) run(ctx context.Context, url string, env *os.File) error {
 	}
 	fmt.Fprintln(s.out, "\nstops everything and removes it")
 	return nil
+}
+
+// settingsOf are those of every machine. Nobody interrupts these instances, so
+// that rescue has none.
+func (s *session) settingsOf(service spec.Cluster) []instance.Setting {
+	return []instance.Setting{
+		{Name: "AWS_REGION", Value: moto.Region},
+		{Name: "AWS_DEFAULT_REGION", Value: moto.Region},
+		{Name: "TANDEM_ENVIRONMENT", Value: environment},
+		{Name: "TANDEM_CLUSTER", Value: cluster},
+		{Name: "TANDEM_SERVICE", Value: service.Service},
+		{Name: "TANDEM_PLAYBOOK", Value: service.Playbook},
+		{Name: "TANDEM_BUILD_BUCKET", Value: s.bucket},
+		{Name: "TANDEM_LIFECYCLE", Value: "on-demand"},
+		{Name: "TANDEM_GROUP", Value: environment + "-" + cluster + "-on-demand"},
+		{Name: "TANDEM_LIFECYCLE_HOOK", Value: "drain"},
+		{Name: "TANDEM_HEALTH_PATH", Value: service.TargetGroup.HealthCheck.Path},
+		{Name: "TANDEM_IDLE_SECONDS", Value: fmt.Sprint(service.LoadBalancer.IdleTimeout.Seconds())},
+	}
 }
 
 func (s *session) machineDir() string {
