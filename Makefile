@@ -53,7 +53,7 @@ test-pure: ## Run the tests that need nothing but Go
 
 .PHONY: golden
 golden: node_modules ## Write what tests compare with anew; review the diff
-	UPDATE_GOLDEN=1 go test -count=1 . ./constructs ./spec ./simulate/terraform ./simulate/report ./internal/cli ./internal/review/...
+	UPDATE_GOLDEN=1 go test -count=1 . ./constructs ./spec ./simulate/terraform ./simulate/report ./internal/cli ./internal/dashboard ./internal/fis ./internal/review/...
 
 .PHONY: generate
 generate: ## Write the JSON Schema, docs/spec.md and docs/rules.md anew
