@@ -3,6 +3,7 @@ package mirror_test
 import (
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -73,22 +74,22 @@ func TestResumeLargePackage(t *testing.T) {
 	packages := release("1.0")
 	packages[0].Size = 18 << 20
 	index := x.prepare(x.offer(packages...))
-	parts := 0
+	var parts atomic.Int64
 	proxy := mototest.NewProxy(t, x.url, func(_ int, r *http.Request) mototest.Fault {
 		if r.URL.Query().Get("partNumber") != "" {
-			parts++
+			parts.Add(1)
 		}
-		return mototest.Fault{Drop: parts > 2}
+		return mototest.Fault{Drop: parts.Load() > 2}
 	})
 	if _, err := x.open(connect(t, proxy.URL, 1), time.Now).Publish(t.Context(), index, mirror.PublishConfig{}); err == nil {
 		t.Fatal("the network was not cut")
 	}
-	parts = -100 // no more cuts
-	before := parts
+	const noMoreCuts = -100
+	parts.Store(noMoreCuts)
 	if _, err := x.open(connect(t, proxy.URL, 1), time.Now).Publish(t.Context(), index, mirror.PublishConfig{}); err != nil {
 		t.Fatal(err)
 	}
-	if sent := parts - before; sent < 1 || sent > 2 {
+	if sent := parts.Load() - noMoreCuts; sent < 1 || sent > 2 {
 		t.Errorf("%d parts were sent again, want the third and what the cut has hit", sent)
 	}
 }
@@ -125,7 +126,7 @@ func TestPruneAndSync(t *testing.T) {
 	x.publish(indexes[1])
 	again := x.prepare(source)
 	refused, succeeded := 0, 0
-	for step, steps := 1, 2; step < steps; step++ {
+	for step, steps := int64(1), int64(2); step < steps; step++ {
 		x.renew()
 		x.publish(indexes[0])
 		x.publish(indexes[1])
@@ -133,9 +134,10 @@ func TestPruneAndSync(t *testing.T) {
 		begun := time.Now().Truncate(time.Second).Add(time.Second)
 		time.Sleep(time.Until(begun))
 		pruner := x.open(x.client, func() time.Time { return begun.Add(mirror.DefaultAge) })
-		requests, pruned := 0, error(nil)
+		var requests atomic.Int64
+		var pruned error // read after the answer that it was done before
 		proxy := mototest.NewProxy(t, x.url, func(int, *http.Request) mototest.Fault {
-			if requests++; requests != step {
+			if requests.Add(1) != step {
 				return mototest.Fault{}
 			}
 			return mototest.Fault{Before: func() { _, pruned = pruner.Prune(t.Context(), mirror.PruneConfig{Keep: 1}) }}
@@ -153,7 +155,7 @@ func TestPruneAndSync(t *testing.T) {
 			t.Errorf("step %d: %v", step, err)
 		}
 		x.whole()
-		steps = max(steps, requests+1)
+		steps = max(steps, requests.Load()+1)
 	}
 	if succeeded == 0 {
 		t.Error("no sync succeeded")
