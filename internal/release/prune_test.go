@@ -52,89 +52,57 @@ func TestPrune(t *testing.T) {
 	}
 }
 
-// Prune and a promotion meet at the same version in every order of their
-// requests: either it is stable and there, or the promotion is refused.
+// Prune and a promotion meet at the same version, one of them before each request
+// of the other: either the version is stable and there, or the promotion is
+// refused.
 func TestPruneMeetsPromotion(t *testing.T) {
-	promoted, refused := 0, 0
+	var pruned, promoted error
+	prune := func(f *fixture) { _, pruned = f.Prune(t.Context(), release.PruneConfig{Keep: 1, History: 1}) }
+	promote := func(f *fixture) { _, promoted = f.Promote(t.Context(), release.PromoteConfig{Version: "1"}) }
 	file := build(t, 100, "x")
-	for step := 1; ; step++ {
-		f := newFixture(t)
-		for range 2 {
-			f.publish(file)
-		}
-		f.promote("2")
-		reached := false
-		proxy := mototest.NewProxy(t, f.url, func(n int, _ *http.Request) mototest.Fault {
-			if n != step {
-				return mototest.Fault{}
-			}
-			reached = true
-			return mototest.Fault{Before: func() {
-				if _, err := f.Prune(t.Context(), release.PruneConfig{Keep: 1, History: 1}); err != nil {
-					t.Errorf("prune before request %d: %v", step, err)
+	for _, test := range []struct {
+		name            string
+		slow, inBetween func(*fixture)
+	}{{"prune in between", promote, prune}, {"promotion in between", prune, promote}} {
+		t.Run(test.name, func(t *testing.T) {
+			succeeded, refused := 0, 0
+			for step := 1; ; step++ {
+				f := newFixture(t)
+				for range 2 {
+					f.publish(file)
 				}
-			}}
-		})
-		_, err := f.through(proxy).Promote(t.Context(), release.PromoteConfig{Version: "1"})
-		complete, _, stable := f.audit()
-		switch {
-		case err == nil && (stable != 1 || !complete[1]):
-			t.Errorf("prune before request %d: promoted, but stable is %d of %v", step, stable, complete)
-		case err != nil && stable != 2:
-			t.Errorf("prune before request %d: %v, but stable is %d", step, err, stable)
-		case err == nil:
-			promoted++
-		default:
-			refused++
-		}
-		if !reached {
-			break
-		}
-	}
-	if promoted < 2 || refused < 2 {
-		t.Errorf("promoted %d times, refused %d times: want both outcomes", promoted, refused)
-	}
-}
-
-// The other way round: the promotion happens between prune's requests.
-func TestPromotionMeetsPrune(t *testing.T) {
-	promoted, refused := 0, 0
-	file := build(t, 100, "x")
-	for step := 1; ; step++ {
-		f := newFixture(t)
-		for range 2 {
-			f.publish(file)
-		}
-		f.promote("2")
-		reached := false
-		var promotion error
-		proxy := mototest.NewProxy(t, f.url, func(n int, _ *http.Request) mototest.Fault {
-			if n != step {
-				return mototest.Fault{}
+				f.promote("2")
+				reached := false
+				proxy := mototest.NewProxy(t, f.url, func(n int, _ *http.Request) mototest.Fault {
+					if n != step {
+						return mototest.Fault{}
+					}
+					reached = true
+					return mototest.Fault{Before: func() { test.inBetween(f) }}
+				})
+				pruned, promoted = nil, nil
+				test.slow(f.through(proxy))
+				if !reached {
+					break // nothing was in between
+				}
+				complete, _, stable := f.audit()
+				switch {
+				case pruned != nil:
+					t.Errorf("before request %d: %v", step, pruned)
+				case promoted == nil && (stable != 1 || !complete[1]):
+					t.Errorf("before request %d: promoted, but stable is %d of %v", step, stable, complete)
+				case promoted != nil && stable != 2:
+					t.Errorf("before request %d: %v, but stable is %d", step, promoted, stable)
+				case promoted == nil:
+					succeeded++
+				default:
+					refused++
+				}
 			}
-			reached = true
-			return mototest.Fault{Before: func() {
-				_, promotion = f.Promote(t.Context(), release.PromoteConfig{Version: "1"})
-			}}
+			if succeeded < 2 || refused < 2 {
+				t.Errorf("promoted %d times, refused %d times: want both outcomes", succeeded, refused)
+			}
 		})
-		if _, err := f.through(proxy).Prune(t.Context(), release.PruneConfig{Keep: 1, History: 1}); err != nil {
-			t.Fatal(err)
-		}
-		if !reached {
-			break
-		}
-		complete, _, stable := f.audit()
-		switch {
-		case promotion == nil && (stable != 1 || !complete[1]):
-			t.Errorf("promotion before request %d of prune: stable is %d of %v", step, stable, complete)
-		case promotion == nil:
-			promoted++
-		default:
-			refused++
-		}
-	}
-	if promoted < 2 || refused < 2 {
-		t.Errorf("promoted %d times, refused %d times: want both outcomes", promoted, refused)
 	}
 }
 
