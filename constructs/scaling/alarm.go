@@ -26,7 +26,7 @@ const (
 // newAlarm adds an alarm on the group's average CPU that sets off one policy.
 func newAlarm(scope constructs.Construct, group Config, policyARN *string, cfg alarmConfig) {
 	cloudwatchmetricalarm.NewCloudwatchMetricAlarm(scope, jsii.String("alarm"), &cloudwatchmetricalarm.CloudwatchMetricAlarmConfig{
-		AlarmName:          jsii.String(group.Name + "-" + cfg.name),
+		AlarmName:          jsii.String(group.named(cfg.name)),
 		AlarmDescription:   &cfg.description,
 		Namespace:          jsii.String("AWS/EC2"),
 		MetricName:         jsii.String("CPUUtilization"),

@@ -17,8 +17,8 @@ import (
 type RescueConfig struct {
 	// Group is the on-demand group that takes over. Required.
 	Group GroupName
-	// Name prefixes the names of the alarms. Required: Group may be a token,
-	// which cannot.
+	// Name prefixes the names of the policy and the alarms. Required: Group may
+	// be a token, which cannot.
 	Name string
 	// Environment and Cluster are the dimensions under which agents report.
 	// Required.
@@ -39,8 +39,8 @@ type Rescue struct {
 	Failed, AtMax AlarmName
 }
 
-// RescueName is the name of the rescue policy in its group.
-const RescueName = "rescue"
+// RescueSuffix ends the names of rescue policies, by which they are found.
+const RescueSuffix = "-rescue"
 
 // NewRescue adds a simple policy of +1 instance under scope/id, for an
 // interrupted spot instance to execute without regard to cooldown, and the
@@ -53,13 +53,13 @@ const RescueName = "rescue"
 func NewRescue(scope constructs.Construct, id string, cfg RescueConfig) (Rescue, error) {
 	var faults check.Errors
 	faults.Require(cfg.Group != "", "group", "", "the on-demand group")
-	faults.Require(cfg.Name != "", "name", "", "a prefix for alarms")
+	faults.Require(cfg.Name != "", "name", "", "a prefix for the policy and alarms")
 	faults.Require(cfg.Environment != "" && cfg.Cluster != "", "cluster", cfg.Cluster, "the environment and cluster that agents report for")
 	if err := faults.Err(); err != nil {
 		return Rescue{}, fmt.Errorf("rescue %q: %w", id, err)
 	}
 	policy := autoscalingpolicy.NewAutoscalingPolicy(scope, &id, &autoscalingpolicy.AutoscalingPolicyConfig{
-		Name:                 jsii.String(RescueName),
+		Name:                 jsii.String(cfg.Name + RescueSuffix),
 		AutoscalingGroupName: (*string)(&cfg.Group),
 		PolicyType:           jsii.String("SimpleScaling"),
 		AdjustmentType:       jsii.String("ChangeInCapacity"),

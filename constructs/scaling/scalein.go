@@ -17,7 +17,7 @@ import (
 func newSimpleScaleIn(scope constructs.Construct, name string, cfg Config) PolicyARN {
 	node := constructs.NewConstruct(scope, &name)
 	rule := cfg.Rules.ScaleIn
-	policy := autoscalingpolicy.NewAutoscalingPolicy(node, jsii.String("policy"), scaleInArgs(name, cfg.Group, rule)).Arn()
+	policy := autoscalingpolicy.NewAutoscalingPolicy(node, jsii.String("policy"), scaleInArgs(cfg.named(name), cfg.Group, rule)).Arn()
 	newAlarm(node, cfg, policy, alarmConfig{
 		name:        name,
 		description: fmt.Sprintf("CPU of %s below %s %%: removes instances", cfg.Name, decimal(rule.Threshold)),

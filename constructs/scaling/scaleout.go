@@ -21,7 +21,7 @@ var adjustmentTypes = map[string]string{
 // group's others.
 func newStepScaleOut(scope constructs.Construct, name string, cfg Config, rule spec.StepPolicy) PolicyARN {
 	node := constructs.NewConstruct(scope, &name)
-	policy := autoscalingpolicy.NewAutoscalingPolicy(node, jsii.String("policy"), stepArgs(name, cfg.Group, rule)).Arn()
+	policy := autoscalingpolicy.NewAutoscalingPolicy(node, jsii.String("policy"), stepArgs(cfg.named(name), cfg.Group, rule)).Arn()
 	newAlarm(node, cfg, policy, alarmConfig{
 		name:        name,
 		description: fmt.Sprintf("CPU of %s at or above %s %% (%s): adds instances", cfg.Name, decimal(rule.Threshold), name),

@@ -69,6 +69,10 @@ func New(scope constructs.Construct, id string, cfg Config) (Policies, error) {
 	}, nil
 }
 
+// named is the name of a policy, and of its alarm. AWS would take the same one
+// in each group; in lists, logs and alarms' history it would say nothing.
+func (cfg Config) named(name string) string { return cfg.Name + "-" + name }
+
 func (cfg Config) withDefaults() Config {
 	if cfg.Monitoring == "" {
 		cfg.Monitoring = spec.MonitoringDetailed

@@ -99,7 +99,7 @@ var adjustments = map[string]simulate.Adjustment{
 
 func scaleOut(g simulate.Group, name string, rule spec.StepPolicy) simulate.Policy {
 	p := simulate.Policy{
-		Name: name, Address: check.Join(g.Address, "scale_out."+name),
+		Name: g.Name + "-" + name, Address: check.Join(g.Address, "scale_out."+name),
 		Kind: simulate.StepScaling, Adjustment: adjustments[rule.Unit], MinMagnitude: rule.MinimumAdd,
 	}
 	if rule.Warmup != nil {
@@ -115,27 +115,27 @@ func scaleOut(g simulate.Group, name string, rule spec.StepPolicy) simulate.Poli
 		}
 		p.Steps = append(p.Steps, step)
 	}
-	p.Alarms = alarms(g, p, simulate.AtOrAbove, rule.Threshold, rule.Period, rule.EvaluationPeriods)
+	p.Alarms = alarms(p, simulate.AtOrAbove, rule.Threshold, rule.Period, rule.EvaluationPeriods)
 	return p
 }
 
 func scaleIn(g simulate.Group, rule spec.ScaleIn) simulate.Policy {
 	cooldown := time.Duration(rule.Cooldown)
 	p := simulate.Policy{
-		Name: "scale-in", Address: check.Join(g.Address, "scale_in"),
+		Name: g.Name + "-scale-in", Address: check.Join(g.Address, "scale_in"),
 		Kind: simulate.SimpleScaling, Adjustment: adjustments[rule.Unit], Amount: -rule.Remove, Cooldown: &cooldown,
 	}
 	if rule.Unit == spec.UnitPercent {
 		p.MinMagnitude = 1
 	}
-	p.Alarms = alarms(g, p, simulate.Below, rule.Threshold, rule.Period, rule.EvaluationPeriods)
+	p.Alarms = alarms(p, simulate.Below, rule.Threshold, rule.Period, rule.EvaluationPeriods)
 	return p
 }
 
 // alarms is the one alarm of a policy.
-func alarms(g simulate.Group, p simulate.Policy, comparison simulate.Comparison, threshold float64, period spec.Duration, evaluations int) []simulate.Alarm {
+func alarms(p simulate.Policy, comparison simulate.Comparison, threshold float64, period spec.Duration, evaluations int) []simulate.Alarm {
 	return []simulate.Alarm{{
-		Name: g.Name + "-" + p.Name, Address: p.Address,
+		Name: p.Name, Address: p.Address,
 		Statistic: simulate.Average, Comparison: comparison, Threshold: threshold,
 		Period: time.Duration(period), EvaluationPeriods: evaluations, MissingData: simulate.Missing,
 	}}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tandem-iac/tandem/simulate"
@@ -18,8 +19,8 @@ type policy struct {
 	refused bool
 }
 
-// rescueName is what tandem calls its policy for interrupted spot instances.
-const rescueName = "rescue"
+// rescueSuffix ends what tandem calls its policy for interrupted spot instances.
+const rescueSuffix = "-rescue"
 
 // newPolicy reads a policy of a group; nil: it changes nothing, or cannot be used.
 func newPolicy(r *resource, g *group) *policy {
@@ -136,7 +137,7 @@ func (c *assembly) invoke(policies []*policy) {
 			for _, g := range rescued {
 				g.sim.RescuedBy = p.group.sim.Name
 			}
-			if p.sim.Name != rescueName {
+			if !strings.HasSuffix(p.sim.Name, rescueSuffix) {
 				p.group.warn(p.address, "no alarm invokes it: it is taken for what is executed at the interruption of a spot instance")
 			}
 			continue
