@@ -114,6 +114,14 @@ bench-nagios: ## Measure a Nagios sync of 2,000 hosts besides AWS: time, memory,
 	@./scripts/need.sh nagios4 nagios4-core
 	go run ./internal/bench/nagios
 
+.PHONY: bench-logs
+bench-logs: logs-tools ## Measure log lines a second through Kafka into the index, and memory; BENCH='-runs 5 …'
+	go run ./internal/bench/logs $(BENCH)
+
+.PHONY: try-logs
+try-logs: logs-tools ## Start the way of a log line to try out, without AWS
+	@mkdir -p bin && go build -o bin/try-logs ./internal/trylogs && bin/try-logs
+
 .PHONY: versions
 versions:
 	@./scripts/versions.sh

@@ -105,21 +105,20 @@ func parseBulk(body []byte) ([]operation, error) {
 	for len(body) > 0 {
 		var head, source []byte
 		head, body, _ = bytes.Cut(body, []byte("\n"))
-		var kinds map[string]json.RawMessage
-		if err := json.Unmarshal(head, &kinds); err != nil || len(kinds) != 1 {
-			return nil, fmt.Errorf("malformed action/metadata line [%d]: %.200s", 2*len(all)+1, head)
+		var of struct{ Create, Index *action }
+		d := json.NewDecoder(bytes.NewReader(head))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&of); err != nil {
+			return nil, fmt.Errorf("malformed action/metadata line [%d]: %.200s: %w", 2*len(all)+1, head, err)
 		}
-		o := operation{}
-		for kind, meta := range kinds {
-			d := json.NewDecoder(bytes.NewReader(meta))
-			d.DisallowUnknownFields()
-			if err := d.Decode(&o.action); err != nil {
-				return nil, fmt.Errorf("action/metadata line [%d] contains an unknown parameter: %w", 2*len(all)+1, err)
-			}
-			o.kind = kind
+		if (of.Create == nil) == (of.Index == nil) {
+			return nil, fmt.Errorf("malformed action/metadata line [%d]: %.200s: want one action", 2*len(all)+1, head)
 		}
-		if o.kind != "create" && o.kind != "index" {
-			return nil, fmt.Errorf("action [%s] is not spoken here", o.kind)
+		o := operation{kind: "create"}
+		if of.Create != nil {
+			o.action = *of.Create
+		} else {
+			o.kind, o.action = "index", *of.Index
 		}
 		if len(body) == 0 {
 			return nil, fmt.Errorf("the bulk request has an action without a document")
@@ -203,6 +202,12 @@ func (x *Index) one(i int, o operation) item {
 func (x *Index) unmappable(o operation) string {
 	if !utf8.Valid(o.source) {
 		return "failed to parse: Invalid UTF-8"
+	}
+	if x.cfg.Lean {
+		if !json.Valid(o.source) {
+			return "failed to parse"
+		}
+		return ""
 	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(o.source, &fields); err != nil {

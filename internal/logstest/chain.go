@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 )
@@ -21,7 +22,10 @@ type Chain struct {
 // Nothing runs yet.
 func NewChain(dir, programs string, s Settings) (*Chain, error) {
 	var c Chain
-	var err error
+	err := os.MkdirAll(dir, 0o755)
+	if err != nil {
+		return nil, err
+	}
 	if c.Broker, c.Address, err = NewBroker(programs, filepath.Join(dir, "broker")); err != nil {
 		return nil, err
 	}

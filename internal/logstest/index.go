@@ -41,7 +41,8 @@ type IndexConfig struct {
 	User, Password string
 	// File keeps all documents for the next Index. Empty: they are kept in memory.
 	File string
-	// Lean forgets what the documents hold, so that they can be many.
+	// Lean forgets what the documents hold, and checks them for no more than
+	// being JSON, so that they can be many.
 	Lean bool
 }
 
