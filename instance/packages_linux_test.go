@@ -119,11 +119,17 @@ func (m *machine) shell(script string) (string, error) {
 // from, followed by a call of it.
 func useMirror(t *testing.T, url string) string {
 	t.Helper()
+	return setupFunctions(t) + "work=$(mktemp -d)\nTANDEM_PACKAGES_URL=" + url + "\nuse_mirror\n"
+}
+
+// setupFunctions are those of the setup script, before any is called.
+func setupFunctions(t *testing.T) string {
+	t.Helper()
 	functions, _, found := strings.Cut(string(instance.Setup()), "\nmain() {\n")
 	if !found {
 		t.Fatal("no function main in the setup script")
 	}
-	return functions + "\nwork=$(mktemp -d)\nTANDEM_PACKAGES_URL=" + url + "\nuse_mirror\n"
+	return functions + "\nwhy=\n"
 }
 
 // claim makes the machine one of a distribution, as far as it says so.

@@ -140,7 +140,8 @@ apt_mirror() {
 		place_file 0644 "$work/packages.list" "$list"
 		place_file 0644 "$work/packages.conf" "$config"
 	elif [ -e "$config" ]; then
-		rm "$config" && replaced=yes
+		rm "$config"
+		replaced=yes
 	else
 		return 0
 	fi
@@ -159,6 +160,7 @@ dnf_mirror() {
 		printf '%s\n' '[tandem]' name=tandem "baseurl=$1" enabled=1 gpgcheck=1 "gpgkey=${keys[*]}" metadata_expire=60 \
 			skip_if_unavailable=False > "$work/tandem.repo"
 		place_file 0644 "$work/tandem.repo" "$repos/tandem.repo"
+		grep --quiet '^\[main\]' "$work/dnf.conf" || echo '[main]' >> "$work/dnf.conf"
 		sed -i "/^\[main\]/a $line" "$work/dnf.conf"
 	fi
 	place_file 0644 "$work/dnf.conf" "$conf"
@@ -344,7 +346,7 @@ install_agent() {
 		systemctl restart spotwatch.service
 		log "started the agent, $agent ${version[$agent]}"
 	fi
-	install_shipping "${place[$agent]}" || log 'error: this machine does not ship its logs'
+	install_shipping "${place[$agent]}" || true # it has said why
 	prune "$agent"
 }
 
@@ -360,11 +362,12 @@ install_packages() {
 	add_packages "$@"
 }
 
-# install_shipping has the machine ship its logs, or stop doing so, before all
-# that may fail for reasons of the service's. A machine that cannot ship takes
-# traffic all the same.
-install_shipping() {
-	local from=$1 replaced='' name
+# install_shipping RELEASE has the machine ship its logs, or stop doing so, before
+# all that may fail for reasons of the service's. A machine that cannot ship takes
+# traffic all the same: in a shell of its own, fail ends no more than this.
+install_shipping() (
+	from=$1 replaced=''
+	trap '[ $? = 0 ] || log "error: this machine does not ship its logs${why:+: $why}"' EXIT
 	[ -e "$from/tandem-logs" ] || return 0 # an agent from before
 	if [ -z "${TANDEM_LOG_BROKERS:-}" ]; then
 		[ ! -e /usr/local/sbin/tandem-logs ] || systemctl disable --quiet --now tandem-logs-checkpoint.timer tandem-logs.service
@@ -382,7 +385,7 @@ install_shipping() {
 			systemctl enable --quiet tandem-logs.service && systemctl restart tandem-logs.service || return
 		log 'started shipping logs'
 	fi
-}
+)
 
 # follow_release has log lines say which release is in place, or that none is.
 follow_release() {
