@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Step is a command and the lines that the README shows of its output.
+// Step is a command, of one line or several, and the lines that the README shows of its output.
 type Step struct {
 	Command string
 	Shown   []string
@@ -38,6 +38,10 @@ func Steps(t *testing.T, file, section string) (steps []Step) {
 			steps = append(steps, Step{Command: command})
 		case console:
 			last := &steps[len(steps)-1]
+			if strings.HasSuffix(last.Command, `\`) {
+				last.Command += "\n" + line
+				continue
+			}
 			last.Shown = append(last.Shown, line)
 		}
 	}

@@ -16,16 +16,19 @@ import (
 	"github.com/tandem-iac/tandem/internal/logstest"
 )
 
+// envFile is what tells a second shell where all of it is.
+const envFile = "bin/try-logs.env"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	if err := run(ctx); err != nil {
+	if err := run(ctx, envFile); err != nil {
 		fmt.Fprintln(os.Stderr, "trylogs:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) (err error) {
+func run(ctx context.Context, file string) (err error) {
 	dir, err := os.MkdirTemp("", "tandem-logs-")
 	if err != nil {
 		return err
@@ -46,10 +49,6 @@ func run(ctx context.Context) (err error) {
 	env := fmt.Sprintf("export TRY_LOG=%s TRY_INDEX=%s\n", c.Machine.Path("var/log/web/web.log"), c.Index.URL)
 	if err := c.Machine.Append("var/log/web/web.log", ""); err != nil {
 		return err
-	}
-	file := "bin/try-logs.env"
-	if len(os.Args) > 1 {
-		file = os.Args[1]
 	}
 	if err := os.WriteFile(file, []byte(env), 0o644); err != nil {
 		return err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"os"
 	"os/exec"
@@ -11,53 +10,69 @@ import (
 	"time"
 
 	"github.com/tandem-iac/tandem/internal/needs"
+	"github.com/tandem-iac/tandem/internal/readme"
 )
 
-// The README's commands find what they say, on its machine.
+// patience is how long all of it may take to start, and the commands to run.
+const patience = 2 * time.Minute
+
+// started runs the program, for the time of the test, and waits until it has said
+// where all of it is.
+func started(t *testing.T, file string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan struct{})
+	var err error
+	go func() {
+		defer close(ended)
+		err = run(ctx, file)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	for end := time.After(patience); ; {
+		if _, err := os.Stat(file); err == nil {
+			return
+		}
+		select {
+		case <-ended:
+			t.Fatal("it has ended")
+		case <-end:
+			t.Fatal("it does not start")
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// TestReadme goes through what the README has a newcomer do.
 func TestReadme(t *testing.T) {
 	for _, tool := range []string{"rsyslogd", "nginx", "curl", "jq"} {
 		needs.Tool(t, tool)
 	}
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
+	steps := readme.Steps(t, "../../README.md", "Try the logs, without AWS")
+	if len(steps) < 4 || steps[0].Command != "make try-logs" || steps[1].Command != "source "+envFile {
+		t.Fatalf("the section begins with %v", steps[:min(2, len(steps))])
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, filepath.Dir(envFile)), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	_, section, found := strings.Cut(string(readme), "$ source bin/try-logs.env\n")
-	block, _, _ := strings.Cut(section, "```")
-	if !found {
-		t.Fatal("the README no longer tries the logs")
-	}
-	env := filepath.Join(t.TempDir(), "env")
-	script := "source " + env + "\n"
-	var want string
-	for lines := bufio.NewScanner(strings.NewReader(block)); lines.Scan(); {
-		line := lines.Text()
-		switch {
-		case strings.HasPrefix(line, "$ "), strings.HasPrefix(line, "    "):
-			script += strings.TrimPrefix(line, "$ ") + "\n"
-		default:
-			want += line + "\n"
+	started(t, filepath.Join(dir, envFile))
+	var script, want strings.Builder
+	for _, s := range steps[1:] {
+		script.WriteString(s.Command + "\n")
+		for _, line := range s.Shown {
+			want.WriteString(line + "\n")
 		}
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	os.Args = []string{"trylogs", env}
-	ended := make(chan error, 1)
-	go func() { ended <- run(ctx) }()
-	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		if _, err := os.Stat(env); err == nil {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatal("it does not start")
-		}
-	}
-	script = strings.ReplaceAll(script, "sleep 2\n", "sleep 5\n") // other tests run beside it
-	got, err := exec.Command("bash", "-c", script).CombinedOutput()
-	if err != nil || string(got) != want {
-		t.Errorf("%v, got\n%s\nwant\n%s", err, got, want)
-	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	shell := exec.CommandContext(ctx, "bash", "-c", script.String())
+	shell.Dir, shell.WaitDelay = dir, time.Second
+	if got, err := shell.CombinedOutput(); err != nil || string(got) != want.String() {
+		t.Errorf("%v, got\n%s\nwant\n%s", err, got, want.String())
 	}
 }
