@@ -16,8 +16,8 @@
 # index's certificate, turns such an answer into none, upon which the documents
 # are sent again.
 #
-# Offsets are committed when rsyslog ends in order, which it does at each whole
-# hour, and not before. One that was killed, or whose machine is gone, has its
+# Offsets are committed when rsyslog ends in order, which it does once an hour, and
+# not before. One that was killed, or whose machine is gone, has its
 # messages since then indexed again, under the same ids.
 set -euo pipefail
 umask 077
@@ -267,7 +267,7 @@ put_template() {
 
 # retention deletes indices of days before the last TANDEM_LOG_RETENTION_DAYS.
 retention() {
-	local indices name day oldest failed=''
+	local indices name day oldest left failed=''
 	oldest=$(date -u --date "$TANDEM_LOG_RETENTION_DAYS days ago" +%Y%m%d)
 	indices=$(ask GET "_cat/indices/$TANDEM_LOG_INDEX_PREFIX-*?h=index") || fail "cannot list the indices"
 	for name in $indices; do
@@ -275,7 +275,7 @@ retention() {
 		# Others may share the beginning of the name.
 		[[ $day =~ ^[0-9]{4}\.[0-9]{2}\.[0-9]{2}$ && ${day//./} -lt $oldest ]] || continue
 		# The other indexers delete as well.
-		if ask DELETE "$name" --output /dev/null 2> /dev/null || [ -z "$(ask GET "_cat/indices/$name*?h=index")" ]; then
+		if ask DELETE "$name" --output /dev/null 2> /dev/null || { left=$(ask GET "_cat/indices/$name*?h=index") && [ -z "$left" ]; }; then
 			say "deleted $name"
 		else
 			say "cannot delete $name"
