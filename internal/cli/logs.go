@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -133,8 +134,14 @@ func (c *logsCheck) index() (logs.Index, error) {
 	return logs.Index{URL: address, Prefix: c.prefix, Client: &http.Client{Transport: transport, Timeout: indexTimeout}}, nil
 }
 
-// login adds who logs in.
+// login adds who logs in. A password goes in the clear to this machine only, where
+// a tunnel may begin.
 func (c *logsCheck) login(ctx context.Context, cfg aws.Config, x *logs.Index) error {
+	arn := cmp.Or(c.secret, os.Getenv(indexSecretVariable))
+	host := x.URL.Hostname()
+	if (c.user != "" || arn != "") && x.URL.Scheme != "https" && host != "localhost" && !net.ParseIP(host).IsLoopback() {
+		return inputError{err: fmt.Errorf("--url is %q, want https, because a password is sent to it", x.URL)}
+	}
 	if c.user != "" {
 		x.User, x.Password = c.user, os.Getenv(indexPasswordVariable)
 		if x.Password == "" {
@@ -142,7 +149,6 @@ func (c *logsCheck) login(ctx context.Context, cfg aws.Config, x *logs.Index) er
 		}
 		return nil
 	}
-	arn := cmp.Or(c.secret, os.Getenv(indexSecretVariable))
 	if arn == "" {
 		return nil
 	}

@@ -159,15 +159,16 @@ func TestLogsCheck(t *testing.T) {
 		t.Errorf("got %s", said)
 	}
 	for want, args := range map[string][]string{
-		"--since is 1s, want 1m":        {"--since", "1s"},
-		"--settle is -1s, want 0s":      {"--settle", "-1s"},
-		`--prefix is "Logs", want`:      {"--prefix", "Logs"},
-		`--url is "ftp://x", want`:      {"--url", "ftp://x"},
-		"without a password":            {"--url", "https://me:secret@x"},
-		"--ca: open nowhere":            {"--ca", "nowhere"},
-		"none of the others can be":     {"--user", "a", "--secret", "b"},
-		`unexpected argument "b"`:       {"a", "b"},
-		"there is no cluster nobody of": {"nobody", "--user", "operator"},
+		"--since is 1s, want 1m":         {"--since", "1s"},
+		"--settle is -1s, want 0s":       {"--settle", "-1s"},
+		`--prefix is "Logs", want`:       {"--prefix", "Logs"},
+		`--url is "ftp://x", want`:       {"--url", "ftp://x"},
+		"without a password":             {"--url", "https://me:secret@x"},
+		"--ca: open nowhere":             {"--ca", "nowhere"},
+		"want https, because a password": {"--url", "http://logs.example.com", "--user", "operator"},
+		"none of the others can be":      {"--user", "a", "--secret", "b"},
+		`unexpected argument "b"`:        {"a", "b"},
+		"there is no cluster nobody of":  {"nobody", "--user", "operator"},
 	} {
 		if _, said := run(exitInput, args...); !strings.Contains(said, want) {
 			t.Errorf("%q says %q, want %q", args, said, want)
