@@ -3,6 +3,7 @@ package logstest
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ func Write(ctx context.Context, file string, from, to, perSecond int) (next int,
 	if err != nil {
 		return from, err
 	}
+	defer func() { err = errors.Join(err, f.Close()) }()
 	w := bufio.NewWriterSize(f, 1<<20)
 	begin := time.Now()
 	n := from
@@ -39,5 +41,5 @@ func Write(ctx context.Context, file string, from, to, perSecond int) (next int,
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	return n, f.Close()
+	return n, nil
 }

@@ -192,17 +192,20 @@ func (x *IndexProcess) Fail(f Faults) error {
 
 // Pending is what is still to go wrong.
 func (x *IndexProcess) Pending() (f Faults, err error) {
-	return f, x.ask(http.MethodGet, "faults", nil, &f)
+	err = x.ask(http.MethodGet, "faults", nil, &f)
+	return f, err
 }
 
 // Counts say what has happened since it has started.
 func (x *IndexProcess) Counts() (c Counts, err error) {
-	return c, x.ask(http.MethodGet, "counts", nil, &c)
+	err = x.ask(http.MethodGet, "counts", nil, &c)
+	return c, err
 }
 
 // Documents are those of all indices.
 func (x *IndexProcess) Documents() (all []Document, err error) {
-	return all, x.ask(http.MethodGet, "documents", nil, &all)
+	err = x.ask(http.MethodGet, "documents", nil, &all)
+	return all, err
 }
 
 // Put stores a document, as a test's beginning.

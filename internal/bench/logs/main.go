@@ -62,9 +62,12 @@ func bench(lines, rate, runs int) (err error) {
 		}
 		all = append(all, f)
 	}
-	load, _ := os.ReadFile("/proc/loadavg")
+	load, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return err
+	}
 	fmt.Printf("%d lines of %d bytes at %d a second, medians of %d runs, %d processors, load %s\n",
-		lines, len(logstest.Line(0))+1, rate, runs, runtime.NumCPU(), strings.Fields(string(load) + " ?")[0])
+		lines, len(logstest.Line(0))+1, rate, runs, runtime.NumCPU(), strings.Fields(string(load))[0])
 	for _, row := range []struct {
 		name, unit string
 		of         func(figures) float64
