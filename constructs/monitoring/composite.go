@@ -52,12 +52,16 @@ func (b *builder) outage(scope constructs.Construct, c watch.Cluster) []scaling.
 // That is a part of the rule and no actions suppressor, which would tell when
 // the outage ends of a risk that has ended before.
 func (b *builder) atRisk(scope constructs.Construct, stem, name string, topics Monitoring, risks []risk, down scaling.AlarmName) {
+	subject := name
+	if down != "" {
+		subject += " serves, and"
+	}
 	for _, each := range []struct {
 		severity, end, description string
 		topic                      TopicARN
 	}{
-		{spec.SeverityPage, watch.AtRisk, name + " serves, and would not stand the next failure", topics.Page},
-		{spec.SeverityNotify, watch.Notice, name + " serves, and something wants to be looked at", topics.Notify},
+		{spec.SeverityPage, watch.AtRisk, subject + " would not stand the next failure", topics.Page},
+		{spec.SeverityNotify, watch.Notice, subject + " wants to be looked at", topics.Notify},
 	} {
 		var alarms []scaling.AlarmName
 		for _, r := range risks {
