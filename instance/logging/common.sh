@@ -27,18 +27,10 @@ want() {
 	done
 }
 
-# quoted TEXT prints it as the inside of a string of rsyslog's configuration,
-# whatever it holds.
+# quoted TEXT prints it as the inside of a string of rsyslog's configuration.
 quoted() {
-	local LC_ALL=C text=$1 c i
-	for ((i = 0; i < ${#text}; i++)); do
-		c=${text:i:1}
-		if [[ $c == [A-Za-z0-9._:/@,=+-] ]]; then
-			printf '%s' "$c"
-		else
-			printf '\\x%02x' "'$c"
-		fi
-	done
+	local text=${1//\\/\\\\}
+	printf '%s' "${text//\"/\\\"}"
 }
 
 # brokers prints the brokers as a list of strings.
