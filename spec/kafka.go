@@ -33,7 +33,8 @@ type Kafka struct {
 // ExistingKafka are brokers that tandem uses and does not manage. The topic has
 // to be there, or to be created when it is first written to.
 type ExistingKafka struct {
-	// Brokers are some of them or all, host:port, all on one port. Required.
+	// Brokers are some of them or all, host:port, all on one port; with commas at
+	// most 1000 characters. Required.
 	Brokers []string `yaml:"brokers" required:"true" items:"1..30" each:"broker"`
 	// Security is plaintext, tls, or scram, which is SCRAM-SHA-512 over TLS.
 	// Default: tls.

@@ -107,6 +107,9 @@ func (k Kafka) validate(faults *relations, ctx loggingContext) {
 
 func (k ExistingKafka) validate(faults *relations, path string, ctx loggingContext) {
 	checkDistinct(faults, path+".brokers", k.Brokers)
+	length := len(strings.Join(k.Brokers, ","))
+	faults.Require(length <= maxBrokers, path+".brokers", fmt.Sprintf("%d characters long with commas", length),
+		fmt.Sprintf("at most %d, so that user data stays within 16 KiB; some of the brokers will do", maxBrokers))
 	for i, broker := range k.Brokers {
 		first, at := portOf(k.Brokers[0]), check.Index(path+".brokers", i)
 		faults.Require(portOf(broker) == first, at, quote(broker), "the port of the first, "+first+": all have one",
@@ -118,6 +121,10 @@ func (k ExistingKafka) validate(faults *relations, path string, ctx loggingConte
 	faults.Require(!plain || k.CAFile == "", path+".ca_file", quote(k.CAFile), "unset, because security is plaintext", path+".security")
 	validateSecret(faults, path, k.SecretARN, k.SecretKeyARN, ctx)
 }
+
+// maxBrokers is what the brokers' names may take of the room that maxPreamble
+// leaves in user data.
+const maxBrokers = 1000
 
 // portOf is the port of host:port.
 func portOf(broker string) string { return broker[strings.LastIndexByte(broker, ':')+1:] }

@@ -1,10 +1,30 @@
 package spec
 
 import (
+	"fmt"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 )
+
+// TestManyBrokers keeps them from filling the user data.
+func TestManyBrokers(t *testing.T) {
+	brokers := func(n int) Logging {
+		l := Logging{Kafka: Kafka{Existing: &ExistingKafka{}}}
+		for i := range n {
+			l.Kafka.Existing.Brokers = append(l.Kafka.Existing.Brokers, fmt.Sprintf("kafka-%02d.%s.example.com:9094", i, strings.Repeat("a", 70)))
+		}
+		return l.WithDefaults(3)
+	}
+	if err := brokers(10).Validate("ap-southeast-1", "", 3); err != nil {
+		t.Error(err)
+	}
+	const want = "logging.kafka.existing.brokers is 1066 characters long with commas, want at most 1000, so that user data stays within 16 KiB; some of the brokers will do"
+	if err := brokers(11).Validate("ap-southeast-1", "", 3); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
 
 // TestLoggingExamples reads those that describe the logging stack.
 func TestLoggingExamples(t *testing.T) {
