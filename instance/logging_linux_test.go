@@ -23,12 +23,7 @@ func TestInstallsShipping(t *testing.T) {
 		}
 		write(t, m.path("tmp/agent", name), string(data))
 	}
-	// All of the script but what runs it.
-	script, _, found := strings.Cut(string(instance.Setup()), "\ninstall -d -m 0755 \"${logfile%/*}\"\n")
-	if !found {
-		t.Fatal("the setup script ends in another way")
-	}
-	write(t, m.path("tmp/install"), script+"\ninstall_shipping /tmp/agent || log failed\nfollow_release\n")
+	write(t, m.path("tmp/install"), setupFunctions(t)+"install_shipping /tmp/agent || log failed\nfollow_release\n")
 	write(t, m.path("usr/local/sbin/systemctl"), "#!/bin/sh\necho \"$@\" >> /tmp/said\n[ \"$1\" != is-active ]\n")
 	if err := os.Chmod(m.path("usr/local/sbin/systemctl"), 0o755); err != nil {
 		t.Fatal(err)
@@ -50,9 +45,11 @@ TANDEM_LOG_TOPIC=logs
 		if err := cmd.Run(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		said, _ := os.ReadFile(m.path("tmp/said"))
-		os.Remove(m.path("tmp/said"))
-		return string(said)
+		said := m.maybe(t, "tmp/said")
+		if err := os.RemoveAll(m.path("tmp/said")); err != nil {
+			t.Fatal(err)
+		}
+		return said
 	}
 	said := run("TANDEM_LOG_BROKERS=127.0.0.1:9092")
 	want := `daemon-reload
@@ -81,6 +78,23 @@ restart tandem-logs.service
 	}
 	if m.exists("usr/local/sbin/tandem-logs") || m.exists("etc/tandem/flush.d/90-tandem-logs") {
 		t.Error("without brokers, it still ships")
+	}
+}
+
+// TestShippingThatCannotBeInstalled has the setup go on with all else where a
+// release lacks what ships logs.
+func TestShippingThatCannotBeInstalled(t *testing.T) {
+	requireMachines(t)
+	m := newMachine(t, "http://127.0.0.1:1") // nobody is asked
+	write(t, m.path("opt/release/tandem-logs"), "")
+	out, err := m.shell(setupFunctions(t) + `
+install_packages() { :; }
+TANDEM_LOG_BROKERS=kafka:9092
+install_shipping /opt/release || echo "exit code $?"
+echo went on`)
+	const want = "error: this machine does not ship its logs: cannot put /opt/release/tandem-logs-flush into /etc/tandem/flush.d/90-tandem-logs\nexit code 1\nwent on\n"
+	if err != nil || !strings.HasSuffix(out, want) {
+		t.Errorf("%v, want at the end\n%s\ngot\n%s", err, want, out)
 	}
 }
 
