@@ -62,6 +62,23 @@ func TestKills(t *testing.T) {
 	c.complete()
 }
 
+// What an indexer has taken and could not index is taken again, by whoever comes
+// after it.
+func TestIndexerIsLostWithoutIndex(t *testing.T) {
+	c := newChain(t, nil)
+	stop := c.write(1000)
+	time.Sleep(time.Second)
+	c.must(c.Index.Kill())
+	time.Sleep(3 * time.Second)
+	stop()
+	c.must(c.Indexer.Rsyslog.Kill())
+	c.must(os.RemoveAll(c.Indexer.Path("var/lib/tandem-log-indexer"))) // its machine is gone
+	c.must(c.Indexer.Nginx.Stop())
+	c.must(c.Index.Start())
+	c.must(c.Indexer.Start())
+	c.complete()
+}
+
 // What is on disk outlives a kill, a reboot, and both at once.
 func TestRebootWithoutBroker(t *testing.T) {
 	c := newChain(t, nil)
