@@ -240,6 +240,7 @@ settings() {
 
 prepare() {
 	settings
+	bounded "$dead" "$log/log-indexer.log" "$log/log-indexer-nginx.log"
 	nginx_configuration > "$etc/nginx.conf.new"
 	rsyslog_configuration > "$etc/rsyslog.conf.new"
 	index_template > "$etc/template.json"

@@ -106,3 +106,14 @@ replace() {
 		changed=yes
 	fi
 }
+
+# bounded FILE... begins each file anew that has passed 64 MiB, and keeps the one
+# before. What writes them starts anew after it.
+bounded() {
+	local file
+	for file; do
+		if [ -e "$file" ] && [ "$(stat --format %s "$file")" -gt $((64 << 20)) ]; then
+			mv "$file" "$file.1"
+		fi
+	done
+}

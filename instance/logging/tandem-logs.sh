@@ -208,6 +208,7 @@ main() {
 	local changed=''
 	case ${1:-} in
 	prepare)
+		bounded "$root/var/log/tandem/logs.log"
 		render
 		rewind
 		;;

@@ -158,6 +158,13 @@ func TestDeadLetters(t *testing.T) {
 	if _, there := records["after it"]; !there || len(records) != 1 {
 		t.Errorf("got %v", records)
 	}
+
+	file := c.Indexer.Path("var/lib/tandem-log-indexer/dead-letters.json")
+	c.must(os.Truncate(file, 64<<20+1))
+	c.must(c.Indexer.Run("prepare"))
+	if before, err := os.Stat(file + ".1"); err != nil || before.Size() != 64<<20+1 || c.Indexer.DeadLetters() != "" {
+		t.Errorf("what had grown too large was not put aside: %v", err)
+	}
 }
 
 // The agent's hook ships what there is, and the final marker, which is written
