@@ -151,12 +151,13 @@ template(name="again" type="list") {
 template(name="key" type="list") { property(name="\$!instance_id") }
 
 # Messages have their id and time at the beginning, always in the same form.
-# Anybody who may write to Kafka could send others.
+# Anybody who may write to Kafka could send others. Two workers: while one waits
+# for the index, the other makes its next request.
 ruleset(name="index"
 	queue.type="LinkedList" queue.size="20000" queue.highWatermark="18000" queue.lowWatermark="2000" queue.lightDelayMark="4000"
 	queue.discardMark="20000" queue.discardSeverity="8"
 	queue.filename="index" queue.saveOnShutdown="on" queue.checkpointInterval="1" queue.maxFileSize="8m"
-	queue.dequeueBatchSize="1000" queue.workerThreads="1" queue.timeoutEnqueue="2147483647"
+	queue.dequeueBatchSize="1000" queue.workerThreads="2" queue.workerThreadMinimumMessages="1500" queue.timeoutEnqueue="2147483647"
 	queue.timeoutShutdown="10000" queue.timeoutActionCompletion="5000") {
 	set \$.id = field(\$rawmsg, 34, 4);
 	set \$.time = field(\$rawmsg, 34, 8);
