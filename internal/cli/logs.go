@@ -199,7 +199,7 @@ func (a *app) checkLogs(ctx context.Context, c *logsCheck, name string) error {
 	}
 	traces, err := index.Traces(ctx, ids, since.Add(-early))
 	if err != nil {
-		return err
+		return fmt.Errorf("%w; see --url, --user, --secret and --ca", err)
 	}
 	report := logs.Judge(gone, traces, since, now, c.settle)
 	if err := a.reportLogs(report, c); err != nil {

@@ -158,6 +158,12 @@ func TestLogsCheck(t *testing.T) {
 	if _, said := run(exitFailure); !strings.Contains(said, "401 Unauthorized: missing authentication credentials") {
 		t.Errorf("got %s", said)
 	}
+	if out, _ := run(exitOK, "--user", "operator", "--since", "1m"); !strings.Contains(out, "0 instances terminated") {
+		t.Errorf("got %s", out)
+	}
+	if _, said := run(exitFailure, "--since", "1m", "--url", "http://127.0.0.1:1"); !strings.Contains(said, "the index does not answer") {
+		t.Errorf("nobody gone, and no index: got %s", said)
+	}
 	for want, args := range map[string][]string{
 		"--since is 1s, want 1m":         {"--since", "1s"},
 		"--settle is -1s, want 0s":       {"--settle", "-1s"},

@@ -73,10 +73,15 @@ type found struct {
 }
 
 // Traces looks for what instances have left since a time. Those that have left
-// nothing are missing.
+// nothing are missing. The index is asked even for none, so that one that cannot
+// be asked never looks fine.
 func (x Index) Traces(ctx context.Context, ids []string, since time.Time) (map[string]Trace, error) {
 	traces := map[string]Trace{}
-	for some := range slices.Chunk(ids, batch) {
+	batches := slices.Collect(slices.Chunk(ids, batch))
+	if len(batches) == 0 {
+		batches = [][]string{{}}
+	}
+	for _, some := range batches {
 		for _, phrase := range []string{rescue.MarkerMessage, hookFailed} {
 			if err := x.collect(ctx, traces, some, phrase, since); err != nil {
 				return nil, err
@@ -141,7 +146,7 @@ func (x Index) search(ctx context.Context, query any) (found, error) {
 	}
 	response, err := x.Client.Do(request)
 	if err != nil {
-		return found{}, err
+		return found{}, fmt.Errorf("the index does not answer: %w", err)
 	}
 	defer response.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
@@ -149,12 +154,12 @@ func (x Index) search(ctx context.Context, query any) (found, error) {
 		return found{}, fmt.Errorf("%s: %w", address, err)
 	}
 	if response.StatusCode != http.StatusOK {
-		return found{}, fmt.Errorf("%s answers %s: %s", address, response.Status, reason(data))
+		return found{}, fmt.Errorf("the index at %s answers %s: %s", address, response.Status, reason(data))
 	}
 	var f found
 	switch err := json.Unmarshal(data, &f); {
 	case err != nil:
-		return found{}, fmt.Errorf("%s answers what is no search result: %w", address, err)
+		return found{}, fmt.Errorf("the index at %s answers what is no search result: %w", address, err)
 	case f.TimedOut || f.Shards.Failed > 0:
 		return found{}, fmt.Errorf("%s has searched a part only", address)
 	}
