@@ -42,7 +42,7 @@ func (f *Finder) Front(ctx context.Context, c Cluster) (Front, error) {
 			}, nil
 		}
 	}
-	return Front{}, check.InputErrorf("the target group of cluster %s is behind no load balancer", c.Name)
+	return Front{}, check.InputErrorf("the target group of cluster %s is behind no load balancer: name both, with --load-balancer and --target-group", c.Name)
 }
 
 // end is what follows kind in an ARN:
