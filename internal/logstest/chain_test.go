@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,6 +60,9 @@ func prepared(t *testing.T, s logstest.Settings) *chain {
 	}
 	c := &chain{Chain: made, t: t}
 	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(c.missing())
+		}
 		if err := c.Stop(); err != nil {
 			t.Error(err)
 		}
@@ -118,6 +122,24 @@ func (c *chain) created(n int) {
 		counts, err := c.Index.Counts()
 		return counts.Documents >= n, err
 	})
+}
+
+// missing tells which lines the index does not have.
+func (c *chain) missing() string {
+	records, err := c.Records()
+	if err != nil {
+		return err.Error()
+	}
+	var gaps []string
+	for n := 0; n < c.next; n++ {
+		from := n
+		for ; n < c.next && records[logstest.Line(n)].ID == ""; n++ {
+		}
+		if n > from {
+			gaps = append(gaps, fmt.Sprintf("%d-%d", from, n-1))
+		}
+	}
+	return fmt.Sprintf("%d of %d lines are there, without %s", len(records), c.next, strings.Join(gaps, " "))
 }
 
 // complete waits until as many documents as lines were written are there, and

@@ -1,6 +1,7 @@
 package logstest
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -114,6 +115,31 @@ func (m *Machine) Append(name, text string) error {
 		return err
 	}
 	return f.Close()
+}
+
+// Read is how many bytes of a log rsyslog has read, as it has noted at its end.
+func (m *Machine) Read(name string) (int, error) {
+	states, err := filepath.Glob(m.Path("var/lib/tandem-logs/states/imfile-state:*"))
+	if err != nil {
+		return 0, err
+	}
+	for _, file := range states {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return 0, err
+		}
+		var state struct {
+			Filename string `json:"filename"`
+			Offset   int    `json:"curr_offs"`
+		}
+		if err := json.Unmarshal(text, &state); err != nil {
+			return 0, fmt.Errorf("%s: %w", file, err)
+		}
+		if state.Filename == m.Path(name) {
+			return state.Offset, nil
+		}
+	}
+	return 0, fmt.Errorf("rsyslog has noted nothing about %s", name)
 }
 
 // Spooled is how many bytes the disk queue and what was not sent have.
