@@ -113,6 +113,28 @@ func quoteOrEmpty(s string) string {
 	return quote(s)
 }
 
+// wantBelow is what has to stand below a key that is written: one that does
+// something by being there, or a list that may not be empty. An author who left
+// it empty meant more than to leave it out, which null says. Empty: anything.
+func wantBelow(t reflect.Type, r rule) string {
+	switch {
+	case t.Kind() == reflect.Slice && r.items && r.low != "0":
+		return r.want()
+	case t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct:
+		var required []string
+		for _, field := range reflect.VisibleFields(t.Elem()) {
+			if name, _ := fieldName(field); ruleOf(field).required {
+				required = append(required, name)
+			}
+		}
+		if len(required) == 0 {
+			return "a map, {} for its defaults, or no such key"
+		}
+		return "a map with " + strings.Join(required, ", ") + ", or no such key"
+	}
+	return ""
+}
+
 // decode sets v, an addressable value, to what node holds.
 func (d *decoder) decode(path string, node ast.Node, v reflect.Value, r rule) {
 	if d.nodes++; node == nil || d.nodes > maxNodes {
@@ -123,8 +145,14 @@ func (d *decoder) decode(path string, node ast.Node, v reflect.Value, r rule) {
 	}
 	node, leave := d.resolve(path, node)
 	defer leave()
-	if node == nil || node.Type() == ast.NullType {
-		return // null is unset
+	if node == nil {
+		return
+	}
+	if node.Type() == ast.NullType { // null is unset
+		if want := wantBelow(v.Type(), r); want != "" && node.GetToken().Type == token.ImplicitNullType {
+			d.fault(path, "empty", want)
+		}
+		return
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -200,9 +228,23 @@ func (d *decoder) decodeSlice(path string, node ast.Node, v reflect.Value, r rul
 	}
 	list := reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values))
 	for i, item := range seq.Values {
+		if text := unquotedText(seq, item); text != "" {
+			d.unquoted(check.Index(path, i), text, item, v.Type().Elem())
+			continue
+		}
 		d.decode(check.Index(path, i), item, list.Index(i), r.element())
 	}
 	v.Set(list)
+}
+
+// unquoted reports text, an item of a list that the library took for a map.
+func (d *decoder) unquoted(path, text string, item ast.Node, t reflect.Type) {
+	d.places[path] = *start(item).Position
+	if t.Kind() == reflect.Struct { // with quotes it would be wrong too
+		d.fault(path, quote(text), "a map")
+		return
+	}
+	d.fault(path, text+" without quotes", quote(text)+", for within braces a colon makes a map")
 }
 
 // decodeScalar also applies the field's rule: a zero that was written is a

@@ -42,6 +42,22 @@ func start(node ast.Node) *token.Token {
 	return node.GetToken()
 }
 
+// unquotedText is an item of a list in brackets that is written like host:9094,
+// if the library took it for a map, as it does within braces, where YAML 1.2 and
+// whoever wrote it mean a string. Empty: the item is what it looks like.
+func unquotedText(list *ast.SequenceNode, item ast.Node) string {
+	pair, isPair := item.(*ast.MappingNode)
+	if !isPair || !list.IsFlowStyle || pair.IsFlowStyle || len(pair.Values) != 1 {
+		return ""
+	}
+	key, colon, value := pair.Values[0].Key.GetToken(), pair.Values[0].Start, start(pair.Values[0].Value)
+	adjoins := value.Position.Line == colon.Position.Line && value.Position.Column == colon.Position.Column+1
+	if _, isScalar := pair.Values[0].Value.(ast.ScalarNode); !isScalar || !adjoins || key.Type != token.StringType {
+		return ""
+	}
+	return key.Value + ":" + value.Value
+}
+
 // resolve strips tags and anchors and follows aliases; leave ends what
 // following an alias began.
 func (d *decoder) resolve(path string, node ast.Node) (resolved ast.Node, leave func()) {
