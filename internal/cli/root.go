@@ -8,6 +8,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -136,8 +137,11 @@ Exit codes: 0 fine, 1 failure, 2 the input is wrong.`,
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	eachCommand(root, func(c *cobra.Command) {
-		if c.HasSubCommands() && c.RunE == nil {
+		switch {
+		case c.HasSubCommands() && c.RunE == nil:
 			refuseUnknown(c)
+		case c.HasSubCommands():
+			refuseMisspelt(c)
 		}
 	})
 	return root
@@ -166,9 +170,35 @@ func newHelpCommand() *cobra.Command {
 // called alone, and refuse what is not one of them.
 func refuseUnknown(group *cobra.Command) {
 	group.DisableFlagsInUseLine = true
-	group.SuggestionsMinimumDistance = 2
-	group.Args = unknownCommand
 	group.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	refuse(group, unknownCommand)
+}
+
+// refuseMisspelt makes a command that has arguments of its own beside its
+// subcommands refuse what is nearly one of those.
+func refuseMisspelt(cmd *cobra.Command) {
+	want := cmd.Args
+	misspelt := func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 && len(cmd.SuggestionsFor(args[0])) > 0 {
+			return unknownCommand(cmd, args)
+		}
+		return nil
+	}
+	refuse(cmd, misspelt)
+	cmd.Args = cobra.MatchAll(misspelt, want)
+}
+
+// refuse makes a command check its arguments, before it blames a flag too: that
+// may well be one of the subcommand that was meant.
+func refuse(cmd *cobra.Command, check cobra.PositionalArgs) {
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.Args = check
+	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		if c == cmd {
+			return cmp.Or(check(c, c.Flags().Args()), err)
+		}
+		return err
+	})
 }
 
 func unknownCommand(group *cobra.Command, args []string) error {
