@@ -64,7 +64,7 @@ var formats = map[string]format{
 	"ssl_policy":     {pattern: regexp.MustCompile(`^ELBSecurityPolicy-(TLS13-1-[23](-Res|-Ext[0-2])?(-FIPS)?(-PQ)?-20[0-9]{2}-[01][0-9]|FS-1-2(-Res)?-20[0-9]{2}-[01][0-9]|TLS-1-2-(2017-01|Ext-2018-06))$`), want: "a policy without TLS 1.0 and 1.1, such as ELBSecurityPolicy-TLS13-1-2-Res-2021-06"},
 	"ssm_parameter":  {pattern: regexp.MustCompile(`^/[A-Za-z0-9_./-]{1,999}$`), want: "a parameter name that begins with /"},
 	"subnet":         {pattern: regexp.MustCompile(`^subnet-[0-9a-f]{8,17}$`), want: "a subnet id such as subnet-0123456789abcdef0"},
-	"subscription":   {pattern: regexp.MustCompile(`^[A-Za-z0-9+][\x21-\x7e]{2,999}$`), want: "an address, a URL, a phone number or an ARN, without ${ and %{", also: hasNoTemplate},
+	"subscription":   {pattern: regexp.MustCompile(`^[A-Za-z0-9+][\x21-\x7e]{2,999}$`), want: "an address, a URL, a phone number or an ARN, without spaces, ${ and %{", also: hasNoTemplate},
 	"tag_key":        {pattern: regexp.MustCompile(`^[\p{L}\p{N} _.:/=+@-]{1,128}$`), want: "a key of at most 128 letters, digits, inner spaces and _.:/=+-@, not Name, that begins with neither aws: nor tandem:", also: isFreeTag},
 	"tag_value":      {pattern: regexp.MustCompile(`^[\p{L}\p{N} _.:/=+@-]{0,256}$`), want: "a value of at most 256 letters, digits, inner spaces and _.:/=+-@", also: isTrimmed},
 	"topic":          {pattern: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,248}$`), want: "a topic of at most 249 letters, digits and ._-, a letter or digit first"},

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +26,9 @@ lifecycle_spot. Ansible runs a file that calls this command:
   tandem inventory --host i-0123456789abcdef0
   ansible-inventory -i inventory.sh --graph`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if list == (host != "") {
+				return inputError{err: errors.New("want one of --list and --host INSTANCE"), help: cmd.CommandPath()}
+			}
 			cfg, err := a.connect(cmd.Context(), &at)
 			if err != nil {
 				return err
@@ -33,12 +37,15 @@ lifecycle_spot. Ansible runs a file that calls this command:
 			if err != nil {
 				return err
 			}
+			if len(clusters) == 0 {
+				fmt.Fprintf(a.screen, "tandem: there is no cluster%s in %s\n", of(at.environment), cfg.Region)
+			}
 			if list {
 				return printJSON(a.stdout, fleet.NewInventory(clusters))
 			}
 			vars, ok := fleet.HostVarsOf(clusters, host)
 			if !ok {
-				return inputError{err: errors.New("no cluster in " + cfg.Region + " has an instance " + host + ": 'tandem inventory --list' lists those there are")}
+				return inputError{err: fmt.Errorf("no cluster%s in %s has an instance %s: 'tandem inventory --list' lists those there are", of(at.environment), cfg.Region, host)}
 			}
 			return printJSON(a.stdout, vars)
 		},
@@ -46,7 +53,13 @@ lifecycle_spot. Ansible runs a file that calls this command:
 	at.add(cmd)
 	cmd.Flags().BoolVar(&list, "list", false, "print all groups and hosts")
 	cmd.Flags().StringVar(&host, "host", "", "print the variables of one `instance`")
-	cmd.MarkFlagsMutuallyExclusive("list", "host")
-	cmd.MarkFlagsOneRequired("list", "host")
 	return cmd
+}
+
+// of names the environment that was looked in, where only one was.
+func of(environment string) string {
+	if environment == "" {
+		return ""
+	}
+	return " of " + environment
 }

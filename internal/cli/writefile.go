@@ -19,14 +19,25 @@ func writeFile(path string, data []byte) error {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		target = real
 	}
-	if info, err := os.Stat(target); err == nil {
+	switch info, err := os.Stat(target); {
+	case err == nil && info.IsDir():
+		return inputError{err: fmt.Errorf("write %s: it is a directory: name a file in it", path)}
+	case err == nil:
 		mode = info.Mode().Perm()
+	}
+	if dir := filepath.Dir(target); !isDir(dir) {
+		return inputError{err: fmt.Errorf("write %s: there is no directory %s", path, dir)}
 	}
 	err := replace(target, data, mode)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, check.Cause(err))
 	}
 	return nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 func replace(target string, data []byte, mode fs.FileMode) (err error) {

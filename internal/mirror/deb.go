@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -68,13 +69,20 @@ func (deb) fetch(ctx context.Context, s source) (string, error) {
 	if _, err := run(ctx, s.work, "apt", "apt-get", append(args, "update")...); err != nil {
 		return "", err
 	}
+	var unknown []string
 	for _, name := range s.Packages {
-		if _, err := run(ctx, s.work, "apt", "apt-get", append(args, "--yes", "--download-only", "install", "--", name)...); err != nil {
+		_, err := run(ctx, s.work, "apt", "apt-get", append(args, "--yes", "--download-only", "install", "--", name)...)
+		names := unknownPackages(err, aptUnknown)
+		if err != nil && len(names) == 0 {
 			return "", err
 		}
+		unknown = append(unknown, names...)
 	}
-	return fetched, nil
+	return fetched, noPackages("apt", unknown)
 }
+
+// aptUnknown is what apt says of a package of which it has none.
+var aptUnknown = regexp.MustCompile(`^E: (?:Unable to locate package (\S+)|Package '(\S+)' has no installation candidate)$`)
 
 func (deb) index(ctx context.Context, tree, architecture string, now time.Time) (Index, error) {
 	list, err := run(ctx, tree, "apt-utils", "apt-ftparchive", "-o", "APT::FTPArchive::MD5=false", "-o", "APT::FTPArchive::SHA1=false", "-o", "APT::FTPArchive::SHA512=false",

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/xml"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -58,10 +60,13 @@ func (rpm) fetch(ctx context.Context, s source) (string, error) {
 	}
 	args = append(args, "download", "--resolve", "--alldeps", "--archlist="+s.architecture+",noarch", "--destdir="+fetched, "--")
 	if _, err := run(ctx, s.work, "dnf and its download plugin", "dnf", append(args, s.Packages...)...); err != nil {
-		return "", err
+		return "", cmp.Or(noPackages("dnf", unknownPackages(err, dnfUnknown)), err)
 	}
 	return fetched, verifySignatures(ctx, s.work, fetched, keys)
 }
+
+// dnfUnknown is what dnf 4 and 5 say of a package of which they have none.
+var dnfUnknown = regexp.MustCompile(`^(?:No package (\S+) available\.|No match for argument: (\S+))$`)
 
 // keys are the files of the distribution's public keys.
 func (s source) keys() ([]string, error) {

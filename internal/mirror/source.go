@@ -5,16 +5,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/tandem-iac/tandem/internal/check"
 )
@@ -156,29 +153,4 @@ func sumOf(path string) (sum string, err error) {
 		return "", err
 	}
 	return hex.EncodeToString(hash.Sum(nil)), nil
-}
-
-// shownLines is how much of a program's output a message repeats.
-const shownLines = 3
-
-// run runs a program to its end and returns what it printed to standard output.
-// What it prints otherwise tells why it failed.
-func run(ctx context.Context, directory, install, program string, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, program, args...)
-	var out, said strings.Builder
-	cmd.Dir, cmd.Stdout, cmd.Stderr = directory, &out, &said
-	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive")
-	cmd.WaitDelay = time.Second
-	err := cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return []byte(out.String()), nil
-	case ctx.Err() != nil:
-		return nil, context.Cause(ctx)
-	case !errors.As(err, &exit):
-		return nil, fmt.Errorf("%w: install %s", err, install)
-	}
-	lines := strings.FieldsFunc(said.String()+out.String(), func(r rune) bool { return r == '\n' })
-	return nil, fmt.Errorf("%s: %w: %s", program, err, strings.Join(lines[max(0, len(lines)-shownLines):], "; "))
 }

@@ -6,7 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
+
+	"github.com/tandem-iac/tandem/internal/check"
 )
 
 // files are the file that Nagios reads and what stands beside it. Their names
@@ -29,6 +32,24 @@ func filesOf(output string) files {
 		output: output, locked: hidden + ".lock", pending: hidden + ".reload",
 		dir: dir, candidate: filepath.Join(dir, "tandem.cfg"), candidateMain: filepath.Join(dir, "nagios.cfg"),
 	}
+}
+
+// check is an InputError where the output cannot be meant: no file of this
+// program's would be replaced.
+func (f files) check() error {
+	if info, err := os.Stat(filepath.Dir(f.output)); err != nil || !info.IsDir() {
+		return check.InputErrorf("there is no directory %s for the output: make it, or name a file elsewhere with --output", filepath.Dir(f.output))
+	}
+	text, err := os.ReadFile(f.output)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case errors.Is(err, syscall.EISDIR):
+		return check.InputErrorf("%s is a directory: name a file in it with --output", f.output)
+	case err == nil && len(text) > 0 && !strings.HasPrefix(string(text), head):
+		return check.InputErrorf("%s was not written by tandem: name another file with --output, or remove it", f.output)
+	}
+	return err
 }
 
 // lock keeps other syncs of the file out. The lock ends with the process too.

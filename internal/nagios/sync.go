@@ -98,7 +98,13 @@ func (s *Syncer) Sync(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	files := filesOf(output)
+	if err := files.check(); err != nil {
+		return Result{}, err
+	}
 	if _, err := main.with(output, files.candidate); err != nil {
+		return Result{}, err
+	}
+	if err := available(s.Program); err != nil {
 		return Result{}, err
 	}
 	clusters, err := s.Find(ctx)

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/tandem-iac/tandem/internal/check"
 )
 
 // shownErrors is how many of Nagios's errors a message repeats.
@@ -27,7 +29,7 @@ func verify(ctx context.Context, program, main string) error {
 	var exit *exec.ExitError
 	switch {
 	case !errors.As(err, &exit):
-		return fmt.Errorf("%w: install nagios4-core, or name the program with --nagios", err)
+		return missing(err)
 	case len(faults) == 0:
 		return fmt.Errorf("%s -v %s: %w: %s", program, main, err, tail(out))
 	}
@@ -37,6 +39,19 @@ func verify(ctx context.Context, program, main string) error {
 	}
 	return fmt.Errorf("nagios refuses the new configuration, so the last one stays: %s%s ('%s -v %s' says all)",
 		strings.Join(faults[:min(len(faults), shownErrors)], "; "), more, program, main)
+}
+
+// available says early that there is no such program: where nothing has changed,
+// it would not be asked.
+func available(program string) error {
+	if _, err := exec.LookPath(program); err != nil {
+		return missing(err)
+	}
+	return nil
+}
+
+func missing(err error) error {
+	return check.InputErrorf("%w: install nagios4-core, or name the program with --nagios", err)
 }
 
 // command runs a program and returns what it printed. Programs that it has
