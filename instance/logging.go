@@ -22,6 +22,8 @@ func LogShipping() map[string][]byte {
 		"tandem-logs.service":            file("logging/tandem-logs.service"),
 		"tandem-logs-checkpoint.service": file("logging/tandem-logs-checkpoint.service"),
 		"tandem-logs-checkpoint.timer":   file("logging/tandem-logs-checkpoint.timer"),
+		"tandem-logs-refresh.service":    file("logging/tandem-logs-refresh.service"),
+		"tandem-logs-refresh.timer":      file("logging/tandem-logs-refresh.timer"),
 	}
 }
 

@@ -53,7 +53,7 @@ TANDEM_LOG_TOPIC=logs
 	}
 	said := run("TANDEM_LOG_BROKERS=127.0.0.1:9092")
 	want := `daemon-reload
-enable --quiet --now tandem-logs-checkpoint.timer
+enable --quiet --now tandem-logs-checkpoint.timer tandem-logs-refresh.timer
 enable --quiet tandem-logs.service
 restart tandem-logs.service
 restart tandem-logs.service
@@ -64,6 +64,7 @@ restart tandem-logs.service
 	for file, mode := range map[string]os.FileMode{
 		"usr/local/sbin/tandem-logs": 0o755, "etc/tandem/flush.d/90-tandem-logs": 0o755, "etc/systemd/system/tandem-logs.service": 0o644,
 		"etc/systemd/system/tandem-logs-checkpoint.timer": 0o644, "etc/systemd/system/tandem-logs-checkpoint.service": 0o644,
+		"etc/systemd/system/tandem-logs-refresh.timer": 0o644, "etc/systemd/system/tandem-logs-refresh.service": 0o644,
 		"etc/tandem/logs/rsyslog.conf": 0o600,
 	} {
 		if info, err := os.Stat(m.path(file)); err != nil || info.Mode().Perm() != mode {
@@ -73,7 +74,7 @@ restart tandem-logs.service
 	if text := m.read(t, "etc/tandem/logs/rsyslog.conf"); !strings.Contains(text, `tag="service 42"`) || !strings.Contains(text, `file="/var/log/web/*.log"`) {
 		t.Errorf("the configuration is\n%s", text)
 	}
-	if said = run("TANDEM_LOG_BROKERS="); said != "disable --quiet --now tandem-logs-checkpoint.timer tandem-logs.service\n" {
+	if said = run("TANDEM_LOG_BROKERS="); said != "disable --quiet --now tandem-logs-checkpoint.timer tandem-logs-refresh.timer tandem-logs.service\n" {
 		t.Errorf("without brokers, systemctl was asked to %s", said)
 	}
 	if m.exists("usr/local/sbin/tandem-logs") || m.exists("etc/tandem/flush.d/90-tandem-logs") {
@@ -113,8 +114,8 @@ func TestLogUnits(t *testing.T) {
 			}
 		}
 	}
-	if len(files) != 9 {
-		t.Errorf("there are %d units, want 9: %q", len(files), files)
+	if len(files) != 13 {
+		t.Errorf("there are %d units, want 13: %q", len(files), files)
 	}
 	if out, err := exec.Command("systemd-analyze", append([]string{"verify", "--man=no"}, files...)...).CombinedOutput(); err != nil || strings.Contains(string(out), dir) {
 		t.Errorf("%v\n%s", err, out)

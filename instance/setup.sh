@@ -366,22 +366,24 @@ install_packages() {
 # all that may fail for reasons of the service's. A machine that cannot ship takes
 # traffic all the same: in a shell of its own, fail ends no more than this.
 install_shipping() (
-	from=$1 replaced=''
+	from=$1 replaced='' units=/etc/systemd/system
 	trap '[ $? = 0 ] || log "error: this machine does not ship its logs${why:+: $why}"' EXIT
 	[ -e "$from/tandem-logs" ] || return 0 # an agent from before
 	if [ -z "${TANDEM_LOG_BROKERS:-}" ]; then
-		[ ! -e /usr/local/sbin/tandem-logs ] || systemctl disable --quiet --now tandem-logs-checkpoint.timer tandem-logs.service
+		timers=("$units"/tandem-logs-*.timer)
+		[ ! -e /usr/local/sbin/tandem-logs ] || systemctl disable --quiet --now "${timers[@]##*/}" tandem-logs.service
 		rm -f /usr/local/sbin/tandem-logs /etc/tandem/flush.d/90-tandem-logs
 		return
 	fi
 	install_packages rsyslogd omkafka.so rsyslog rsyslog-kafka || return
 	place_file 0755 "$from/tandem-logs" /usr/local/sbin/tandem-logs
 	place_file 0755 "$from/tandem-logs-flush" /etc/tandem/flush.d/90-tandem-logs
-	for name in tandem-logs.service tandem-logs-checkpoint.service tandem-logs-checkpoint.timer; do
-		place_file 0644 "$from/$name" "/etc/systemd/system/$name"
+	timers=("$from"/tandem-logs-*.timer)
+	for file in "$from"/tandem-logs.service "$from"/tandem-logs-*.service "${timers[@]}"; do
+		place_file 0644 "$file" "$units/${file##*/}"
 	done
 	if [ -n "$replaced" ] || ! systemctl is-active --quiet tandem-logs.service; then
-		systemctl daemon-reload && systemctl enable --quiet --now tandem-logs-checkpoint.timer &&
+		systemctl daemon-reload && systemctl enable --quiet --now "${timers[@]##*/}" &&
 			systemctl enable --quiet tandem-logs.service && systemctl restart tandem-logs.service || return
 		log 'started shipping logs'
 	fi

@@ -3,6 +3,8 @@
 # the units beside it:
 #
 #   tandem-log-indexer prepare    writes the configurations; before each start
+#   tandem-log-indexer refresh    restarts both if a setting or a password has changed;
+#                                 every ten minutes
 #   tandem-log-indexer template   puts the index template in place
 #   tandem-log-indexer retention  deletes indices whose days are over
 #
@@ -239,14 +241,16 @@ settings() {
 	install -d -m 0755 "$log"
 }
 
-prepare() {
-	settings
-	bounded "$dead" "$log/log-indexer.log" "$log/log-indexer-nginx.log"
-	nginx_configuration > "$etc/nginx.conf.new"
-	rsyslog_configuration > "$etc/rsyslog.conf.new"
+# render writes the configurations. It sets changed where one is another.
+render() {
+	alone
+	nginx_configuration > "$etc/nginx.conf.next"
+	rsyslog_configuration > "$etc/rsyslog.conf.next"
 	index_template > "$etc/template.json"
-	mv "$etc/nginx.conf.new" "$etc/nginx.conf"
-	mv "$etc/rsyslog.conf.new" "$etc/rsyslog.conf"
+	replace "$etc/nginx.conf" < "$etc/nginx.conf.next"
+	replace "$etc/rsyslog.conf" < "$etc/rsyslog.conf.next"
+	rm "$etc/nginx.conf.next" "$etc/rsyslog.conf.next"
+	over
 }
 
 # ask METHOD PATH [OPTION...] asks the index.
@@ -288,8 +292,18 @@ retention() {
 }
 
 main() {
+	local changed=''
 	case ${1:-} in
-	prepare) prepare ;;
+	prepare)
+		settings
+		bounded "$dead" "$log/log-indexer.log" "$log/log-indexer-nginx.log"
+		render
+		;;
+	refresh)
+		settings
+		render
+		[ -z "$changed" ] || systemctl try-restart tandem-log-indexer-gateway.service tandem-log-indexer.service
+		;;
 	template)
 		settings
 		put_template
@@ -298,7 +312,7 @@ main() {
 		settings
 		retention
 		;;
-	*) fail "want prepare, template or retention, got '${1:-}'" ;;
+	*) fail "want prepare, refresh, template or retention, got '${1:-}'" ;;
 	esac
 }
 

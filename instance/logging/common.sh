@@ -107,6 +107,13 @@ replace() {
 	fi
 }
 
+# alone waits until nobody else writes these configurations, until it is over.
+alone() {
+	exec 9> "$etc/lock"
+	flock 9
+}
+over() { exec 9>&-; }
+
 # bounded FILE... begins each file anew that has passed 64 MiB, and keeps the one
 # before. What writes them starts anew after it.
 bounded() {

@@ -5,7 +5,8 @@
 #                           read again what a kill may have cost; before each start
 #   tandem-logs stopped     notes that rsyslog came to an orderly end; after each
 #   tandem-logs checkpoint  has it note how far it has come, by a restart; each hour
-#   tandem-logs refresh     restarts it if the release in place, or a setting, has changed
+#   tandem-logs refresh     restarts it if the release in place, a setting or the password
+#                           has changed; after each release, and every ten minutes
 #   tandem-logs flush       ships all there is, for the agent, before the machine goes
 #
 #   logs ──imfile──> queue, in memory, then on disk ──omkafka──> Kafka
@@ -23,6 +24,7 @@ readonly states=$var/states         # what rsyslog has read
 readonly spool=$var/spool           # what it has not shipped
 readonly checkpoint=$var/checkpoint # both, as of its last orderly end
 readonly clean=$var/clean           # there from an orderly end to the next start
+readonly said=$root/var/log/tandem/logs.log
 metadata=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}
 readonly metadata=${metadata%/}/latest
 
@@ -139,7 +141,7 @@ ruleset(name="ship" queue.type="Direct") {
 $(inputs)
 
 # What rsyslog itself has to say.
-action(type="omfile" file="$root/var/log/tandem/logs.log" fileCreateMode="0640")
+action(type="omfile" file="$said" fileCreateMode="0640")
 CONFIGURATION
 }
 
@@ -151,9 +153,11 @@ render() {
 	[ -z "${TANDEM_LOG_QUEUE_MIB:-}" ] || want '[1-9][0-9]{0,6}' TANDEM_LOG_QUEUE_MIB
 	install -d -m 0700 "$etc" "$var" "$states" "$spool"
 	install -d -m 0755 "$root/var/log/tandem"
+	alone
 	configuration > "$etc/rsyslog.conf.next"
 	replace "$etc/rsyslog.conf" < "$etc/rsyslog.conf.next"
 	rm "$etc/rsyslog.conf.next"
+	over
 }
 
 # rewind puts everything back to where it was at rsyslog's last orderly end,
@@ -186,6 +190,23 @@ rewind() {
 # spooled prints how many bytes have not been shipped.
 spooled() { find "$spool" -type f -printf '%s\n' | awk '{sum += $1} END {print sum + 0}'; }
 
+# suspended tells whether rsyslog waits for the brokers, as it says itself.
+suspended() {
+	tail -c 1M "$said" 2> /dev/null | awk "/action 'kafka' suspended/ {waits = 1} /action 'kafka' resumed|\\] start\$/ {waits = 0} END {exit !waits}"
+}
+
+# refresh restarts rsyslog if there is another configuration. One that waits for
+# the brokers keeps to itself what has gone wrong since, such as a password that
+# they do not take any more, until it gets a signal.
+refresh() {
+	render
+	if [ -n "$changed" ]; then
+		systemctl restart tandem-logs.service
+	elif suspended; then
+		systemctl kill --signal HUP tandem-logs.service
+	fi
+}
+
 # flush ends rsyslog, which ships all there is before, and starts it again, so
 # that it ships the agent's final marker too, which comes after this.
 flush() {
@@ -208,15 +229,12 @@ main() {
 	local changed=''
 	case ${1:-} in
 	prepare)
-		bounded "$root/var/log/tandem/logs.log"
+		bounded "$said"
 		render
 		rewind
 		;;
 	stopped) [ "${SERVICE_RESULT:-success}" != success ] || touch "$clean" ;;
-	refresh)
-		render
-		[ -z "$changed" ] || systemctl restart tandem-logs.service
-		;;
+	refresh) refresh ;;
 	checkpoint) checkpoint ;;
 	flush) flush ;;
 	*) fail "want prepare, stopped, refresh, checkpoint or flush, got '${1:-}'" ;;

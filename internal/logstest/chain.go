@@ -55,7 +55,7 @@ func (c *Chain) Start() error {
 
 // Stop ends all of it.
 func (c *Chain) Stop() error {
-	return errors.Join(c.Machine.Stop(), c.Indexer.Rsyslog.Stop(), c.Indexer.Nginx.Stop(), c.Index.Stop(), c.Broker.Stop())
+	return errors.Join(c.Machine.Stop(), c.Indexer.Stop(), c.Index.Stop(), c.Broker.Stop())
 }
 
 // Record is a document of the index.

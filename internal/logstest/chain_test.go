@@ -101,6 +101,13 @@ func (c *chain) write(perSecond int) (stop func()) {
 	}
 }
 
+// line writes the next line of the load by itself.
+func (c *chain) line() {
+	c.t.Helper()
+	c.must(c.Machine.Append(serviceLog, logstest.Line(c.next)+"\n"))
+	c.next++
+}
+
 // wait waits until something has come to pass.
 func (c *chain) wait(patience time.Duration, what string, done func() (bool, error)) {
 	c.t.Helper()

@@ -2,6 +2,7 @@ package logstest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -214,6 +215,9 @@ func (x *Indexer) Start() error {
 	}
 	return x.Rsyslog.Start()
 }
+
+// Stop ends both programs.
+func (x *Indexer) Stop() error { return errors.Join(x.Rsyslog.Stop(), x.Nginx.Stop()) }
 
 // DeadLetters is what the index will never take.
 func (x *Indexer) DeadLetters() string {

@@ -159,11 +159,23 @@ func Send(programs, address string, messages ...string) error {
 	return nil
 }
 
+// ChangePassword gives the user of a broker with a certificate another password.
+// Who has logged in before stays.
+func ChangePassword(programs, address, certificate, user, password, to string) error {
+	change := exec.Command(filepath.Join(programs, "broker"), "-change", address, "-certificate", certificate, "-user", user, "-password", password, to)
+	if out, err := change.CombinedOutput(); err != nil {
+		return fmt.Errorf("change the password at %s: %w\n%s", address, err, out)
+	}
+	return nil
+}
+
 // IndexProcess is an Index in a process of its own.
 type IndexProcess struct {
 	*Program
 	// URL is its address, as machines have it.
 	URL string
+	// Flags are further ones, for when it starts next.
+	Flags []string
 }
 
 // NewIndexProcess is an index, with its documents in a file and further flags.
@@ -173,12 +185,14 @@ func NewIndexProcess(programs, file string, flags ...string) (*IndexProcess, err
 		return nil, err
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", port)
-	return &IndexProcess{URL: "http://" + address, Program: &Program{
+	x := &IndexProcess{URL: "http://" + address, Flags: flags}
+	x.Program = &Program{
 		Begin: func() (*exec.Cmd, error) {
-			return exec.Command(filepath.Join(programs, "index"), append([]string{"-port", fmt.Sprint(port), "-file", file}, flags...)...), nil
+			return exec.Command(filepath.Join(programs, "index"), append([]string{"-port", fmt.Sprint(port), "-file", file}, x.Flags...)...), nil
 		},
 		Ready: func() bool { return Listening(address) },
-	}}, nil
+	}
+	return x, nil
 }
 
 // Fail sets what goes wrong from now on.

@@ -8,12 +8,13 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"maps"
 	"math/big"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,12 +54,20 @@ func certify(t *testing.T) (file string) {
 	return file
 }
 
-// Passwords come from Secrets Manager and hold whatever they like. That of the
-// index lets in. That of brokers is in a configuration that rsyslogd accepts:
-// the broker that speaks TLS here has no SCRAM that librdkafka understands.
-func TestSecurity(t *testing.T) {
+// Who logs in, with a password that holds what passwords may hold.
+const user, password = "alice", `p"a\s's $w{o}r#d,=é;`
+
+// vault is a secret in a Secrets Manager that the test's machines ask.
+type vault struct {
+	t      *testing.T
+	client *secretsmanager.Client
+	arn    string
+}
+
+// newVault keeps the user's password.
+func newVault(t *testing.T) vault {
+	t.Helper()
 	needs.Tool(t, "aws")
-	const user, password = "alice", `p"a\s's $w{o}r#d,=é;`
 	server, err := moto.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -71,18 +80,38 @@ func TestSecurity(t *testing.T) {
 	for name, value := range moto.Environment(server.URL) {
 		t.Setenv(name, value)
 	}
+	v := vault{t: t, client: secretsmanager.NewFromConfig(moto.Config(server.URL))}
+	out, err := v.client.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("AmazonMSK_logs"), SecretString: v.holding(password)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.arn = *out.ARN
+	return v
+}
+
+func (v vault) holding(password string) *string {
+	v.t.Helper()
 	secret, err := json.Marshal(map[string]string{"username": user, "password": password})
 	if err != nil {
-		t.Fatal(err)
+		v.t.Fatal(err)
 	}
-	out, err := secretsmanager.NewFromConfig(moto.Config(server.URL)).CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{
-		Name: aws.String("AmazonMSK_logs"), SecretString: aws.String(string(secret)),
-	})
-	if err != nil {
-		t.Fatal(err)
+	return aws.String(string(secret))
+}
+
+// rotate keeps another password from now on.
+func (v vault) rotate(password string) {
+	v.t.Helper()
+	if _, err := v.client.PutSecretValue(v.t.Context(), &secretsmanager.PutSecretValueInput{SecretId: &v.arn, SecretString: v.holding(password)}); err != nil {
+		v.t.Fatal(err)
 	}
-	dir, pemFile := t.TempDir(), certify(t)
-	broker, address, err := logstest.NewBroker(programs, filepath.Join(dir, "broker"), "-certificate", pemFile)
+}
+
+// secured is a chain whose broker speaks TLS and insists on what further flags
+// say, and whose index has everybody log in.
+func secured(t *testing.T, s logstest.Settings, flags ...string) (c *chain, certificate string) {
+	t.Helper()
+	dir, certificate := t.TempDir(), certify(t)
+	broker, address, err := logstest.NewBroker(programs, filepath.Join(dir, "broker"), append(flags, "-certificate", certificate)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,14 +119,23 @@ func TestSecurity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := prepared(t, logstest.Settings{
-		"TANDEM_LOG_BROKERS": address, "TANDEM_LOG_SECURITY": "tls", "TANDEM_LOG_CA": pemFile,
-		"TANDEM_LOG_INDEX_URL": index.URL, "TANDEM_LOG_INDEX_SECRET": *out.ARN,
-	})
-	c.Broker, c.Index = broker, index
+	all := logstest.Settings{"TANDEM_LOG_BROKERS": address, "TANDEM_LOG_CA": certificate, "TANDEM_LOG_INDEX_URL": index.URL}
+	maps.Copy(all, s)
+	c = prepared(t, all)
+	c.Broker, c.Address, c.Index = broker, address, index
+	return c, certificate
+}
+
+// The way to the brokers and to the index is TLS, and the index has its password
+// from Secrets Manager, or of before where nobody answers.
+func TestSecurity(t *testing.T) {
+	v := newVault(t)
+	c, _ := secured(t, logstest.Settings{"TANDEM_LOG_SECURITY": "tls", "TANDEM_LOG_INDEX_SECRET": v.arn})
 	c.must(c.Start())
-	c.must(c.Machine.Append(serviceLog, "in confidence\n"))
-	c.created(1)
+	c.line()
+	c.complete()
+	before, err := os.ReadFile(c.Indexer.Path("etc/tandem/log-indexer/nginx.conf"))
+	c.must(err)
 	for _, file := range []string{c.Machine.Path("etc/tandem/logs/rsyslog.conf"), c.Indexer.Path("etc/tandem/log-indexer/nginx.conf"), c.Indexer.Path("etc/tandem/log-indexer/rsyslog.conf")} {
 		info, err := os.Stat(file)
 		c.must(err)
@@ -105,23 +143,66 @@ func TestSecurity(t *testing.T) {
 			t.Errorf("%s, with a password in it, has mode %s", file, info.Mode())
 		}
 	}
-	scram, err := logstest.NewMachine(t.TempDir(), "i-0a", logstest.Settings{
-		"TANDEM_LOG_BROKERS": address, "TANDEM_LOG_SECURITY": "scram", "TANDEM_LOG_SECRET": *out.ARN,
-	})
-	c.must(err)
-	c.must(scram.Run("prepare"))
-	if said, err := exec.Command("rsyslogd", "-N1", "-f", scram.Path("etc/tandem/logs/rsyslog.conf")).CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, said)
-	}
-	before, err := os.ReadFile(scram.Path("etc/tandem/logs/rsyslog.conf"))
-	c.must(err)
-	if want := `"sasl.password=p\"a\\s's $w{o}r#d,=é;"`; !strings.Contains(string(before), want) {
-		t.Errorf("no %s in\n%s", want, before)
-	}
-	// Without Secrets Manager, the password of before will do.
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-	c.must(scram.Run("prepare"))
-	if after, err := os.ReadFile(scram.Path("etc/tandem/logs/rsyslog.conf")); err != nil || string(after) != string(before) {
+	c.must(c.Indexer.Run("prepare"))
+	if after, err := os.ReadFile(c.Indexer.Path("etc/tandem/log-indexer/nginx.conf")); err != nil || string(after) != string(before) {
 		t.Errorf("%v, another configuration:\n%s", err, after)
 	}
+}
+
+// Machine and indexer log in at the broker by SCRAM. Once the password is another
+// one and connections are made anew, nothing is shipped, and the machine's log says
+// why; with the secret rotated too, all of it is.
+func TestSCRAM(t *testing.T) {
+	const next = "n'ext=\"1\\,2\""
+	v := newVault(t)
+	c, certificate := secured(t, logstest.Settings{"TANDEM_LOG_SECURITY": "scram", "TANDEM_LOG_SECRET": v.arn, "TANDEM_LOG_INDEX_SECRET": v.arn},
+		"-user", user, "-password", password)
+	c.must(c.Start())
+	c.line()
+	c.complete()
+	systemctl := stubSystemctl(t)
+	refresh := func() (said string) {
+		t.Helper()
+		c.must(c.Machine.Run("refresh"))
+		c.must(c.Indexer.Run("refresh"))
+		return systemctl()
+	}
+	if said := refresh(); said != "" {
+		t.Errorf("nothing has changed, and systemctl was asked to %s", said)
+	}
+
+	c.must(logstest.ChangePassword(programs, c.Address, certificate, user, password, next))
+	c.line() // by those who have logged in before
+	c.complete()
+	c.must(c.Broker.Kill())
+	c.must(c.Broker.Start())
+	shipped := c.next
+	c.wait(time.Minute, "word of the password", func() (bool, error) {
+		c.line()
+		if refresh() == "kill --signal HUP tandem-logs.service\n" {
+			c.must(syscall.Kill(c.Machine.PID(), syscall.SIGHUP))
+		}
+		text, err := os.ReadFile(c.Machine.Path("var/log/tandem/logs.log"))
+		return strings.Contains(string(text), "kafka error -169: Local: Authentication failure"), err
+	})
+	counts, err := c.Index.Counts()
+	c.must(err)
+	if counts.Documents != shipped {
+		t.Errorf("with the password of before, there are %d documents, want %d", counts.Documents, shipped)
+	}
+
+	v.rotate(next)
+	c.must(c.Index.Stop())
+	c.Index.Flags = []string{"-user", user, "-password", next}
+	c.must(c.Index.Start())
+	const want = "restart tandem-logs.service\ntry-restart tandem-log-indexer-gateway.service tandem-log-indexer.service\n"
+	if said := refresh(); said != want {
+		t.Errorf("systemctl was asked to\n%swant\n%s", said, want)
+	}
+	c.must(c.Machine.Stop())
+	c.must(c.Machine.Start())
+	c.must(c.Indexer.Stop())
+	c.must(c.Indexer.Start())
+	c.complete()
 }

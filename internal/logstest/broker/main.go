@@ -5,13 +5,14 @@
 //
 //	broker -send 127.0.0.1:9092 -topic logs MESSAGE...
 //
+//	broker -change 127.0.0.1:9092 -certificate FILE -user USER -password OLD NEW
+//
 // It is a module of its own, so that what kfake requires is nobody else's
 // business.
 package main
 
 import (
 	"context"
-	"crypto/tls"
 	"flag"
 	"fmt"
 	"os"
@@ -38,30 +39,35 @@ func run() error {
 	user := flag.String("user", "", "user that has to log in by SCRAM-SHA-512")
 	password := flag.String("password", "", "that user's password")
 	send := flag.String("send", "", "send messages to the broker at an `address` instead")
+	change := flag.String("change", "", "change the user's password at the broker at an `address` instead")
 	flag.Parse()
-	if *send != "" {
-		return produce(*send, *topic, flag.Args())
+	as := login{*certificate, *user, *password}
+	switch {
+	case *send != "":
+		return as.produce(*send, *topic, flag.Args())
+	case *change != "":
+		return as.change(*change, flag.Arg(0))
+	}
+	known, err := versions()
+	if err != nil {
+		return err
 	}
 	options := []kfake.Opt{
 		kfake.NumBrokers(1), kfake.Ports(*port), kfake.DataDir(*data), kfake.SeedTopics(int32(*partitions), *topic),
 		// What holds a lease on partitions and was killed is to lose them soon.
 		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}),
 	}
-	if *certificate != "" {
-		pair, err := tls.LoadX509KeyPair(*certificate, *certificate)
-		if err != nil {
-			return err
-		}
-		options = append(options, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}))
+	secure, err := as.options()
+	if err != nil {
+		return err
 	}
-	if *user != "" {
-		options = append(options, kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", *user, *password))
-	}
+	options = append(options, secure...)
 	cluster, err := kfake.NewCluster(options...)
 	if err != nil {
 		return err
 	}
 	defer cluster.Close()
+	welcomeLibrdkafka(cluster, known)
 	fmt.Println(cluster.ListenAddrs()[0])
 	end := make(chan os.Signal, 1)
 	signal.Notify(end, os.Interrupt, syscall.SIGTERM)
@@ -69,9 +75,9 @@ func run() error {
 	return nil
 }
 
-// produce sends messages, as anybody may.
-func produce(address, topic string, messages []string) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.DefaultProduceTopic(topic))
+// produce sends messages, as anybody may who can log in.
+func (l login) produce(address, topic string, messages []string) error {
+	client, err := l.client(address, kgo.DefaultProduceTopic(topic))
 	if err != nil {
 		return err
 	}
