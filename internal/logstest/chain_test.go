@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 		dir, err := os.MkdirTemp("", "logstest-")
 		if err == nil {
 			defer os.RemoveAll(dir)
-			programs, err = dir, logstest.Build(dir)
+			programs, err = dir, logstest.Build(context.Background(), dir)
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -3,7 +3,9 @@ package logstest
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -18,20 +20,41 @@ import (
 )
 
 // Build builds the broker and the index into a directory.
-func Build(dir string) error {
-	module, err := exec.Command("go", "env", "GOMOD").Output()
+func Build(ctx context.Context, dir string) error {
+	module, err := runUntil(ctx, exec.Command("go", "env", "GOMOD"))
 	if err != nil {
 		return err
 	}
-	here := filepath.Join(filepath.Dir(strings.TrimSpace(string(module))), "internal/logstest")
+	here := filepath.Join(filepath.Dir(strings.TrimSpace(module)), "internal/logstest")
 	for _, name := range []string{"broker", "index"} {
 		build := exec.Command("go", "build", "-o", filepath.Join(dir, name), ".")
 		build.Dir = filepath.Join(here, name) // the broker is a module of its own
-		if out, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("build %s: %w\n%s", name, err, out)
+		build.Env = append(os.Environ(), "GOTMPDIR="+dir)
+		if _, err := runUntil(ctx, build); err != nil {
+			return fmt.Errorf("build %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// runUntil runs a command to its end, or to that of ctx with all that it has
+// started, and returns what it printed. A terminal's Ctrl-C does not reach it.
+func runUntil(ctx context.Context, cmd *exec.Cmd) (string, error) {
+	var out, said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &said
+	p, err := child.Start(cmd)
+	if err != nil {
+		return "", err
+	}
+	select {
+	case <-p.Ended():
+	case <-ctx.Done():
+		return "", errors.Join(context.Cause(ctx), p.Kill())
+	}
+	if err := p.Err(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, &said)
+	}
+	return out.String(), nil
 }
 
 // Program is one that is started, ended, killed and started again.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/tandem-iac/tandem/instance"
 	"github.com/tandem-iac/tandem/internal/awsclient"
+	"github.com/tandem-iac/tandem/internal/envfile"
 	"github.com/tandem-iac/tandem/internal/fleettest"
 	"github.com/tandem-iac/tandem/internal/moto"
 	"github.com/tandem-iac/tandem/internal/pause"
@@ -65,11 +66,11 @@ type session struct {
 }
 
 func try(ctx context.Context, cfg config) (err error) {
-	lock, err := lockEnv(cfg.envFile)
+	env, err := envfile.Open(cfg.envFile)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.Remove(cfg.envFile), lock.Close()) }()
+	defer func() { err = errors.Join(err, env.Close()) }()
 	s := &session{config: cfg, ctx: ctx, whyNone: hostless()}
 	if cfg.standIns {
 		s.whyNone = "it was started with -stand-ins"
@@ -86,7 +87,7 @@ func try(ctx context.Context, cfg config) (err error) {
 		return ended(ctx, err)
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
-	return ended(ctx, s.run(ctx, server.URL, lock))
+	return ended(ctx, s.run(ctx, server.URL, env))
 }
 
 // ended is err unless the session was asked to end.
@@ -97,7 +98,7 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-func (s *session) run(ctx context.Context, url string, env *os.File) error {
+func (s *session) run(ctx context.Context, url string, env *envfile.File) error {
 	specFile := filepath.Join(s.dir, "tandem.yaml")
 	if err := os.WriteFile(specFile, []byte(description), 0o644); err != nil {
 		return err

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -139,7 +140,7 @@ func TestReadme(t *testing.T) {
 	}
 	again := exec.Command("bin/try")
 	again.Dir = c.dir
-	if out, err := again.CombinedOutput(); err == nil || !strings.Contains(string(out), "that of a try that still runs") {
+	if out, err := again.CombinedOutput(); err == nil || !strings.Contains(string(out), fmt.Sprintf("is that of process %d, which still runs", c.try.Process.Pid)) {
 		t.Errorf("a second try: %v\n%s", err, out)
 	}
 }

@@ -51,7 +51,7 @@ func bench(lines, rate, runs int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := logstest.Build(dir); err != nil {
+	if err := logstest.Build(context.Background(), dir); err != nil {
 		return err
 	}
 	var all []figures
