@@ -234,12 +234,19 @@ func serves(t *testing.T, want string) {
 func again(t *testing.T, _ *cloud, m *machine) {
 	before := m.stat(t, healthFile)
 	record := m.read(t, recordFile)
+	const log, limit = "var/log/tandem/setup.log", 64 << 20
+	if err := os.Truncate(m.path(log), limit+1); err != nil {
+		t.Fatal(err)
+	}
 	out, err := m.setup()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if !regexp.MustCompile(`localhost +: ok=[0-9]+ +changed=0 .*failed=0`).MatchString(out) {
 		t.Errorf("a second run changes something:\n%s", out)
+	}
+	if old := m.stat(t, log+".1"); old.Size() != limit+1 || !strings.Contains(m.read(t, log), "configured obelix 1") {
+		t.Errorf("a log of %d bytes was not put aside", old.Size())
 	}
 	if text := m.read(t, "var/log/systemctl"); strings.Count(text, "restart") != 1 {
 		t.Errorf("the same agent was started again:\n%s", text)

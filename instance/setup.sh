@@ -16,7 +16,7 @@
 #   /etc/tandem/release                 what is in place, KEY=value lines
 #   /opt/tandem/<artifact>/<N>-<hash>   the last few releases
 #   /var/lib/tandem/health              the health file
-#   /var/log/tandem/setup.log           what every run said
+#   /var/log/tandem/setup.log           what every run said, 64 MiB and setup.log.1
 #
 # There is no service without its agent: a machine on which that cannot be
 # installed is not configured, because it would drop calls when it goes.
@@ -485,4 +485,5 @@ main() {
 }
 
 install -d -m 0755 "${logfile%/*}"
+[ "$(stat --format %s "$logfile" 2> /dev/null || echo 0)" -le $((64 << 20)) ] || mv "$logfile" "$logfile.1"
 main 9> "$lock" 2>&1 | tee -a "$logfile"
