@@ -17,7 +17,11 @@ func TestInstallsShipping(t *testing.T) {
 	requireMachines(t)
 	needs.Tool(t, "rsyslogd")
 	m := newMachine(t, "http://127.0.0.1:1")
-	for name, data := range instance.LogShipping() {
+	shipping, err := instance.LogShipping()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range shipping {
 		if len(data) == 0 {
 			t.Errorf("%s is empty", name)
 		}
@@ -104,7 +108,11 @@ func TestLogUnits(t *testing.T) {
 	needs.Tool(t, "systemd-analyze")
 	dir := t.TempDir()
 	var files []string
-	for _, all := range []map[string][]byte{instance.LogShipping(), instance.LogIndexer()} {
+	for _, artifact := range []func() (map[string][]byte, error){instance.LogShipping, instance.LogIndexer} {
+		all, err := artifact()
+		if err != nil {
+			t.Fatal(err)
+		}
 		for name, data := range all {
 			// Programs that no machine of the test has.
 			text := strings.NewReplacer("/usr/local/sbin/tandem-logs", "/bin/true", "/usr/local/sbin/tandem-log-indexer", "/bin/true").Replace(string(data))

@@ -39,11 +39,11 @@ type brokers struct {
 }
 
 // brokers are those that exist, or new ones.
-func (b *builder) brokers() brokers {
+func (b *builder) brokers() (brokers, error) {
 	if existing := b.Logging.Kafka.Existing; existing != nil {
 		return b.existingBrokers(*existing)
 	}
-	return b.newBrokers()
+	return b.newBrokers(), nil
 }
 
 // described is what does not depend on where brokers are.
@@ -52,16 +52,19 @@ func (b *builder) described() machine.Logs {
 }
 
 // existingBrokers passes through what the description names.
-func (b *builder) existingBrokers(existing spec.ExistingKafka) brokers {
+func (b *builder) existingBrokers(existing spec.ExistingKafka) (brokers, error) {
 	logs := b.described()
 	_, port, _ := strings.Cut(existing.Brokers[0], ":")
-	logs.Brokers = strings.Join(existing.Brokers, ",")
-	logs.Port, _ = strconv.Atoi(port) // a rule of the format
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return brokers{}, fmt.Errorf("port of broker %s: %w", existing.Brokers[0], err)
+	}
+	logs.Brokers, logs.Port = strings.Join(existing.Brokers, ","), number
 	logs.Security = existing.Security
 	logs.Secret = machine.Secret{ARN: machine.SecretARN(existing.SecretARN), Key: machine.KeyARN(existing.SecretKeyARN)}
 	logs.CAFile = existing.CAFile
 	logs.SecurityGroup = network.SecurityGroupID(existing.SecurityGroup)
-	return brokers{Logs: logs}
+	return brokers{Logs: logs}, nil
 }
 
 // newBrokers adds an MSK cluster that lets in one user, over TLS.

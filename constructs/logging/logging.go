@@ -109,7 +109,11 @@ func (b *builder) build() (Logging, error) {
 	if b.Logging.Kafka.Existing == nil || b.Logging.Index.Existing == nil {
 		b.key = b.newKey()
 	}
-	logs, index := b.brokers(), b.index()
+	logs, err := b.brokers()
+	if err != nil {
+		return Logging{}, err
+	}
+	index := b.index()
 	group, err := b.indexers(logs, index)
 	if err != nil {
 		return Logging{}, err

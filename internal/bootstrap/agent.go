@@ -58,7 +58,10 @@ func PublishAgent(ctx context.Context, ledger *release.Ledger, directory, archit
 
 // layOut makes the tree that the setup script looks for.
 func layOut(tree, program string) (err error) {
-	files := instance.LogShipping()
+	files, err := instance.LogShipping()
+	if err != nil {
+		return err
+	}
 	files["spotwatch.service"] = instance.AgentUnit()
 	if err := writeFiles(tree, files); err != nil {
 		return err

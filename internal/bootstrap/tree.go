@@ -35,13 +35,17 @@ func PublishLogIndexer(ctx context.Context, ledger func(artifact string) *releas
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	for _, each := range []struct {
 		artifact string
-		files    map[string][]byte
+		files    func() (map[string][]byte, error)
 	}{
-		{instance.LogIndexerPlaybookArtifact, instance.LogIndexerPlaybook()},
-		{instance.LogIndexerArtifact, instance.LogIndexer()},
+		{instance.LogIndexerPlaybookArtifact, instance.LogIndexerPlaybook},
+		{instance.LogIndexerArtifact, instance.LogIndexer},
 	} {
 		tree := filepath.Join(work, each.artifact)
-		if err := writeFiles(tree, each.files); err != nil {
+		files, err := each.files()
+		if err != nil {
+			return nil, err
+		}
+		if err := writeFiles(tree, files); err != nil {
 			return nil, err
 		}
 		r, err := publishTree(ctx, ledger(each.artifact), each.artifact, tree, tree+".tar.gz")

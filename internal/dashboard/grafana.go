@@ -203,5 +203,12 @@ func targetOf(q watch.Query, i int, names *strings.Replacer) target {
 	return t
 }
 
-// refID names queries as Grafana does: A, B, …
-func refID(i int) string { return string(rune('A' + i)) }
+// refID names queries as Grafana does: A, B, …, Z, AA, AB, …
+func refID(i int) string {
+	const letters = 26
+	last := string(rune('A' + i%letters))
+	if i < letters {
+		return last
+	}
+	return refID(i/letters-1) + last
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tandem-iac/tandem/internal/watch"
 	"github.com/tandem-iac/tandem/internal/watchtest"
 )
 
@@ -126,6 +127,20 @@ func TestGrafanaQueries(t *testing.T) {
 	watchtest.Check(t, agentMetrics, uses)
 }
 
+// TestManyQueries has a panel go on after Z as Grafana does.
+func TestManyQueries(t *testing.T) {
+	var p Panel
+	for range 28 {
+		p.Queries = append(p.Queries, watch.Query{})
+	}
+	targets := dashboardOf(t, environment(t), "web").panel(p, 1, gridPos{}).Targets
+	for i, want := range map[int]string{0: "A", 25: "Z", 26: "AA", 27: "AB"} {
+		if got := targets[i].RefID; got != want {
+			t.Errorf("query %d is %s, want %s", i, got, want)
+		}
+	}
+}
+
 // TestGrafanaPanels keeps ids apart and panels on the grid.
 func TestGrafanaPanels(t *testing.T) {
 	g := grafanaOf(t, "web")
@@ -138,7 +153,7 @@ func TestGrafanaPanels(t *testing.T) {
 		ids[p["id"]] = true
 		refs := map[any]bool{}
 		for _, query := range objects(p["targets"]) {
-			if refs[query["refId"]] || len(query["refId"].(string)) != 1 || query["refId"].(string) > "Z" {
+			if refs[query["refId"]] || !regexp.MustCompile(`^[A-Z]+$`).MatchString(query["refId"].(string)) {
 				t.Errorf("%v: refId %v", p["title"], query["refId"])
 			}
 			refs[query["refId"]] = true

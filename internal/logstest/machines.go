@@ -42,7 +42,7 @@ func shipping(s Settings) Settings {
 // scripts. Nothing runs yet.
 func NewMachine(root, id string, s Settings, env ...string) (*Machine, error) {
 	m := &Machine{Root: root, Instance: id, env: append(env, "TANDEM_LOGS_ROOT="+root)}
-	if err := install(root, instance.LogShipping(), shipping(s)); err != nil {
+	if err := install(root, instance.LogShipping, shipping(s)); err != nil {
 		return nil, err
 	}
 	if err := writeFile(m.Path("var/lib/tandem-logs/instance"), []byte(id+"\n"), 0o600); err != nil {
@@ -67,7 +67,11 @@ func NewMachine(root, id string, s Settings, env ...string) (*Machine, error) {
 }
 
 // install puts a release's files and the settings into a machine.
-func install(root string, files map[string][]byte, s Settings) error {
+func install(root string, artifact func() (map[string][]byte, error), s Settings) error {
+	files, err := artifact()
+	if err != nil {
+		return err
+	}
 	for name, data := range files {
 		if err := writeFile(filepath.Join(root, "usr/local/sbin", name), data, 0o755); err != nil {
 			return err
@@ -179,7 +183,7 @@ func NewIndexer(root string, s Settings, env ...string) (*Indexer, error) {
 	}
 	gateway := fmt.Sprintf("127.0.0.1:%d", port)
 	x := &Indexer{Root: root, env: append(env, "TANDEM_LOGS_ROOT="+root, "TANDEM_LOG_GATEWAY="+gateway, "TANDEM_LOG_ATTEMPTS=3")}
-	if err := install(root, instance.LogIndexer(), all); err != nil {
+	if err := install(root, instance.LogIndexer, all); err != nil {
 		return nil, err
 	}
 	x.Nginx = &Program{
