@@ -19,67 +19,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/tandem-iac/tandem/internal/check"
 	"github.com/tandem-iac/tandem/internal/moto"
-	"github.com/tandem-iac/tandem/spec"
 )
-
-// Config configures Run.
-type Config struct {
-	// Environment, Cluster and Spec are whose names and settings are used. Spec
-	// has its defaults. Required.
-	Environment, Cluster string
-	Spec                 spec.Cluster
-	// Timing is how long things take. Required.
-	Timing Timing
-	// Scale is by how much Timing is shorter than on AWS, for the report. Required.
-	Scale int
-	// Interruptions is how many spot instances there are, all of them
-	// interrupted in the same second: 1 to MaxInterruptions. Required.
-	Interruptions int
-	// Rate is how many requests are sent in a second. Required.
-	Rate int
-	// Slack is what a rescue may take beyond one poll. Required.
-	Slack time.Duration
-	// Seed makes the drill's random choices.
-	Seed uint64
-	// Chaos kills agents and takes away what they need, at random moments.
-	Chaos bool
-	// NoRestart leaves agents alone that were killed.
-	NoRestart bool
-	// Settings replace or add settings of the agents, by name.
-	Settings map[string]string
-	// Programs are what is started. Required.
-	Programs Programs
-	// Endpoint is a moto server in which no other drill has the same Account.
-	// Empty: one is started.
-	Endpoint string
-	// Account is the account in the moto server. Empty: that of its credentials.
-	Account string
-	// Directory is where logs are left. Empty: none are.
-	Directory string
-	// Progress is told what happens. Nil: nobody is.
-	Progress func(message string)
-}
-
-// MaxInterruptions is how many machines are run at once at most.
-const MaxInterruptions = 50
-
-// Validate reports every option that is wrong, by its name on the command line.
-func (c Config) Validate() error {
-	var faults check.Errors
-	faults.Require(c.Interruptions >= 1 && c.Interruptions <= MaxInterruptions, "--interruptions", fmt.Sprint(c.Interruptions), fmt.Sprintf("1 to %d", MaxInterruptions))
-	faults.Require(c.Rate >= 1 && c.Rate <= 1000, "--rate", fmt.Sprint(c.Rate), "1 to 1000 requests in a second")
-	faults.Require(c.Slack > 0, "--slack", c.Slack.String(), "a time above 0")
-	faults.Require(!c.NoRestart || c.Chaos, "--no-restart", "set", "unset without --chaos, which kills agents")
-	return faults.Err()
-}
 
 const (
 	// settle is how long the cluster may take until it serves.
@@ -181,116 +126,6 @@ func (d *run) close() error {
 	}
 	d.closers = nil
 	return errors.Join(errs...)
-}
-
-// directory is where machines keep their files.
-func (d *run) directory() (err error) {
-	if d.Directory != "" {
-		d.dir, err = filepath.Abs(d.Directory)
-		if err != nil {
-			return err
-		}
-		if entries, err := os.ReadDir(d.dir); err == nil && len(entries) > 0 {
-			return check.InputErrorf("--directory: %s is not empty", d.Directory)
-		}
-		return os.MkdirAll(d.dir, 0o755)
-	}
-	d.dir, err = os.MkdirTemp("", "tandem-drill-")
-	d.later(func() error { return os.RemoveAll(d.dir) })
-	return err
-}
-
-// build makes the cluster, the anchor's service and the spot machines.
-func (d *run) build(ctx context.Context) error {
-	if err := d.directory(); err != nil {
-		return err
-	}
-	endpoint, err := d.aws(ctx)
-	if err != nil {
-		return err
-	}
-	if d.cloud, err = newCloud(ctx, endpoint, d.Config); err != nil {
-		return fmt.Errorf("the cluster in moto_server: %w", err)
-	}
-	if d.shared, err = newAWSShared(endpoint, d.Account, d.cloud.policyARN, &d.lag); err != nil {
-		return err
-	}
-	desired, anchors, err := d.cloud.group(ctx, d.cloud.onDemand)
-	if err != nil {
-		return err
-	}
-	d.before = desired
-	for _, id := range anchors {
-		if _, err := d.boot(id); err != nil {
-			return err
-		}
-	}
-	_, spot, err := d.cloud.group(ctx, d.cloud.spot)
-	if err != nil {
-		return err
-	}
-	for _, id := range spot {
-		if err := d.addMachine(id); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
-}
-
-// aws returns where the stand-in for AWS listens.
-func (d *run) aws(ctx context.Context) (string, error) {
-	if d.Endpoint != "" {
-		return d.Endpoint, nil
-	}
-	d.Progress("starting moto_server")
-	server, err := moto.Start(ctx)
-	if err != nil {
-		return "", err
-	}
-	d.server = server
-	d.later(server.Stop)
-	return server.URL, nil
-}
-
-// boot starts the web service of an instance.
-func (d *run) boot(id string) (*service, error) {
-	s, err := startService(d.Programs.Service)
-	if err != nil {
-		return nil, err
-	}
-	d.later(s.process.Kill)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.addresses[id] = s.url
-	return s, nil
-}
-
-func (d *run) address(id string) string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.addresses[id]
-}
-
-func (d *run) addMachine(id string) error {
-	m := &machine{id: id, dir: filepath.Join(d.dir, id)}
-	if err := os.MkdirAll(m.dir, 0o755); err != nil {
-		return err
-	}
-	var err error
-	if m.service, err = d.boot(id); err != nil {
-		return err
-	}
-	if m.metadata, err = newMetadata(d.Programs.MetadataMock, m.dir, id); err != nil {
-		return err
-	}
-	d.later(m.metadata.close)
-	if m.aws, err = newAWSGate(d.shared); err != nil {
-		return err
-	}
-	d.later(m.aws.close)
-	d.machines = append(d.machines, m)
-	m.agent = d.newAgent(m)
-	return m.writeHooks()
 }
 
 // serve puts load on the cluster, once all of it is healthy.
