@@ -18,7 +18,6 @@
 package spec
 
 import (
-	"strconv"
 	"strings"
 
 	"maps"
@@ -195,7 +194,7 @@ func validateTags(faults *relations, tags map[string]string) {
 	keys := sortedKeys(tags)
 	for i, key := range keys {
 		for _, earlier := range keys[:i] {
-			faults.Require(!strings.EqualFold(key, earlier), check.Join("tags", key), strconv.Quote(key),
+			faults.Require(!strings.EqualFold(key, earlier), check.Join("tags", key), quoted(key),
 				"something other than tags."+earlier+": IAM knows no case", check.Join("tags", earlier))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -62,6 +63,9 @@ func parse(name string, data []byte) (body ast.Node, err error) {
 	if len(data) > maxSize {
 		return nil, wholeFault(name, 1, 1, fmt.Sprintf("%d bytes", len(data)), fmt.Sprintf("at most %d", maxSize))
 	}
+	if at, valid := notUTF8(data); !valid {
+		return nil, wholeFault(name, at.Line, at.Column, "no text in UTF-8", "YAML 1.2 in UTF-8")
+	}
 	tokens := lexer.Tokenize(strings.TrimPrefix(string(data), "\ufeff")) // as Windows editors begin a file
 	if deep := tooDeep(tokens); deep != nil {
 		return nil, wholeFault(name, deep.Line, deep.Column, fmt.Sprintf("more than %d levels deep", maxDepth), "fewer")
@@ -89,6 +93,24 @@ func parse(name string, data []byte) (body ast.Node, err error) {
 	}
 	pos := start(roots[1]).Position
 	return nil, wholeFault(name, pos.Line, pos.Column, "two documents", "one: a file describes one environment")
+}
+
+// notUTF8 is the place of the first byte that is no text, such as those of UTF-16.
+func notUTF8(data []byte) (at token.Position, valid bool) {
+	at = token.Position{Line: 1, Column: 1}
+	for len(data) > 0 {
+		r, size := utf8.DecodeRune(data)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			return at, false
+		case r == '\n':
+			at.Line, at.Column = at.Line+1, 1
+		default:
+			at.Column++
+		}
+		data = data[size:]
+	}
+	return at, true
 }
 
 // tooDeep returns the place where brackets and list dashes, the only nesting

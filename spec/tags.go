@@ -84,9 +84,9 @@ func (r rule) check(v reflect.Value) (value string, ok bool) {
 	case r.low != "":
 		return r.inRange(v)
 	case r.enum != nil:
-		return strconv.Quote(v.String()), slices.Contains(r.enum, v.String())
+		return quoted(v.String()), slices.Contains(r.enum, v.String())
 	case r.format != "":
-		return strconv.Quote(v.String()), formats[r.format].matches(v.String())
+		return quoted(v.String()), formats[r.format].matches(v.String())
 	}
 	return "", true
 }
@@ -179,7 +179,7 @@ func checkValue(faults *check.Errors, path string, v reflect.Value, r rule) {
 		for _, key := range v.MapKeys() {
 			at := check.Join(path, key.String())
 			if f, named := formats[r.keys]; named && !f.matches(key.String()) {
-				faults.Add(at, strconv.Quote(key.String()), f.want)
+				faults.Add(at, quoted(key.String()), f.want)
 			}
 			checkValue(faults, at, v.MapIndex(key), r.element())
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tandem-iac/tandem/internal/check"
 )
@@ -32,6 +33,18 @@ func quote(s string) string {
 	if s == "" {
 		return ""
 	}
+	return quoted(s)
+}
+
+// longest is how many characters of a value a message repeats: more than any
+// field takes but a preamble, and less than a file that is no description.
+const longest = 300
+
+// quoted is quote of any string.
+func quoted(s string) string {
+	if n := utf8.RuneCountInString(s); n > longest {
+		return fmt.Sprintf("%q… of %d characters", string([]rune(s)[:longest]), n)
+	}
 	return strconv.Quote(s)
 }
 
@@ -39,11 +52,11 @@ func quoteAll(list []string) string {
 	if list == nil {
 		return ""
 	}
-	quoted := make([]string, len(list))
+	all := make([]string, len(list))
 	for i, s := range list {
-		quoted[i] = strconv.Quote(s)
+		all[i] = quoted(s)
 	}
-	return "[" + strings.Join(quoted, ", ") + "]"
+	return "[" + strings.Join(all, ", ") + "]"
 }
 
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
@@ -53,7 +66,7 @@ func checkDistinct(faults *relations, path string, list []string) {
 	first := map[string]int{}
 	for i, s := range list {
 		if j, seen := first[s]; seen {
-			faults.Add(check.Index(path, i), strconv.Quote(s), fmt.Sprintf("each entry once: it is entry [%d] too", j))
+			faults.Add(check.Index(path, i), quoted(s), fmt.Sprintf("each entry once: it is entry [%d] too", j))
 			continue
 		}
 		first[s] = i

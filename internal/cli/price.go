@@ -168,9 +168,9 @@ func (q priceQuery) quote(catalog *price.Catalog, instanceType string) (quote, e
 
 func (a *app) printQuotes(q priceQuery, catalog *price.Catalog, quotes []quote) {
 	currency := price.Currency(q.region)
-	header := []string{"TYPE", "VCPU", "GIB", currency + " PER HOUR", "PER MONTH", "SPOT PER HOUR"}
+	header := []string{"type", "vcpu", "gib", currency + " per hour", "per month", "spot per hour"}
 	if q.bid != nil {
-		header = append(header, "BID")
+		header = append(header, "bid")
 	}
 	var rows [][]any
 	for _, f := range quotes {
@@ -181,7 +181,7 @@ func (a *app) printQuotes(q priceQuery, catalog *price.Catalog, quotes []quote) 
 		}
 		rows = append(rows, row)
 	}
-	printTable(a.stdout, header, rows)
+	printFitted(a.stdout, a.width(), header, rows)
 	source, _ := catalog.OnDemandSource(q.region) // every quote has one
 	fmt.Fprintf(a.stdout, "\nLinux on-demand in %s on %s: %s\n%s\nspot is assumed, not asked: %s\n",
 		q.region, source.Date, source.What, source.URL, catalog.SpotSource().What)

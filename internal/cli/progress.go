@@ -77,15 +77,28 @@ func (a *app) transfer(label string) *progress {
 	return &progress{label: label, screen: a.screen, counters: []decor.Decorator{
 		decor.CountersKibiByte("% .1f / % .1f"),
 		decor.AverageSpeed(decor.SizeB1024(0), "  % .1f"),
-		decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace),
+		remaining(),
 	}}
 }
 
 // count counts things.
 func (a *app) count(label string) *progress {
 	return &progress{label: label, screen: a.screen, counters: []decor.Decorator{
-		decor.CountersNoUnit("%d of %d"), decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace),
+		decor.CountersNoUnit("%d of %d"), remaining(),
 	}}
+}
+
+// remaining is the time that the rest may take, once enough is done to tell.
+func remaining() decor.Decorator {
+	const enough = 50 // one part in so many
+	eta := decor.AverageETA(decor.ET_STYLE_GO)
+	return decor.Any(func(s decor.Statistics) string {
+		if s.Current*enough < s.Total {
+			return ""
+		}
+		text, _ := eta.Decor(s)
+		return " " + text
+	})
 }
 
 // set may be called from several goroutines; the largest value stays.

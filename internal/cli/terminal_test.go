@@ -231,3 +231,17 @@ func TestDeployOnATerminal(t *testing.T) {
 		})
 	}
 }
+
+// TestPricesOnATerminal fits the table into a narrow one.
+func TestPricesOnATerminal(t *testing.T) {
+	for columns, want := range map[int]string{
+		80: "m4.large  2     8    0.125",
+		40: "m4.large\n  vcpu: 2\n  gib: 8\n  USD per hour: 0.125\n",
+	} {
+		cmd := exec.Command("tandem", "price", "m4.large", "--region", "ap-southeast-1")
+		s := onTerminal(t, columns, cmd)
+		if code, _ := s.end(); code != exitOK || !strings.Contains(strings.Join(s.lines(), "\n"), want) {
+			t.Errorf("%d columns: exit code %d, and the screen shows\n%s", columns, code, strings.Join(s.lines(), "\n"))
+		}
+	}
+}
