@@ -138,6 +138,7 @@ tools:
 	@./scripts/need.sh chromium chromium
 	@./scripts/need.sh cmark-gfm cmark-gfm
 	@./scripts/need.sh systemd-analyze systemd
+	@./scripts/need.sh systemd-nspawn systemd-container
 	@./scripts/need.sh nagios4 nagios4-core
 	@./scripts/need.sh dnf dnf dnf-plugins-core
 	@./scripts/need.sh createrepo_c createrepo-c

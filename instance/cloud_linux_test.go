@@ -36,8 +36,10 @@ var impatient = []string{"AWS_RETRY_MODE=standard", "AWS_MAX_ATTEMPTS=1"}
 
 // cloud is a build bucket behind a network that fails on demand.
 type cloud struct {
-	t      *testing.T
-	url    string
+	t   *testing.T
+	url string
+	// moto is the same without that network.
+	moto   string
 	bucket string
 	client *s3.Client
 	ec2    *ec2.Client
@@ -61,7 +63,7 @@ func newCloud(t *testing.T) *cloud {
 	for name, value := range moto.Environment(server.URL) {
 		t.Setenv(name, value)
 	}
-	c := &cloud{t: t, refusals: make(chan struct{}, 100)}
+	c := &cloud{t: t, moto: server.URL, refusals: make(chan struct{}, 100)}
 	c.url = mototest.NewProxy(t, server.URL, c.fault).URL
 	cfg, err := awsclient.Connect(t.Context(), awsclient.Config{Region: moto.Region})
 	if err != nil {

@@ -136,14 +136,16 @@ func (m *Machine) Command(program string, env []string) *exec.Cmd {
 	return cmd
 }
 
+// userDataFile is where user data is kept.
+const userDataFile = "var/lib/cloud-user-data"
+
 // UserData is the machine's first boot: the command that runs a script as
 // cloud-init does.
 func (m *Machine) UserData(script string, env []string) (*exec.Cmd, error) {
-	const file = "/var/lib/cloud-user-data"
-	if err := os.WriteFile(m.Path(file), []byte(script), 0o700); err != nil {
+	if err := os.WriteFile(m.Path(userDataFile), []byte(script), 0o700); err != nil {
 		return nil, err
 	}
-	return m.Command(file, env), nil
+	return m.Command("/"+userDataFile, env), nil
 }
 
 // Remove takes the machine's file systems away.
