@@ -34,7 +34,7 @@ type mutation struct {
 // reference and holds properties.
 const rules = "Round|Repeated|StepBounds|Adjust|Warm|Cooldown$|StepIgnores|Hook|Largest|Replacement|Sliding|Fires|MOfN|Compar|" +
 	"Delay|Basic|Statist|NoInst|AlarmOn|Missing|TestReclaim|Rebalance|Rescue|NoCapacity|Price|Purchase|Oldest|EvenShare|" +
-	"Overload|Requests|Boot|Grace|Dereg|Flaps|Fleets|Separate|Drain|SimpleWaits|Terminating|Unhealthy"
+	"Overload|Requests|Boot|Grace|Dereg|Flaps|Fleets|Separate|Drain|SimpleWaits|Terminating|Unhealthy|Choice"
 
 func main() {
 	only := flag.String("run", "", "only mutations whose name matches")
@@ -113,14 +113,23 @@ func try(ctx context.Context, dir string, m mutation) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if n := strings.Count(string(source), m.old); n != 1 {
-		return "", fmt.Errorf("%s: %q is %d times in %s, want once", m.name, m.old, n, m.file)
+	broken, err := m.apply(string(source))
+	if err != nil {
+		return "", err
 	}
-	if err := os.WriteFile(path, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(broken), 0o600); err != nil {
 		return "", err
 	}
 	verdict, err := judge(ctx, dir)
 	return verdict, errors.Join(err, os.WriteFile(path, source, 0o600))
+}
+
+// apply is the source with the mutation; one whose text is not there once is an error.
+func (m mutation) apply(source string) (string, error) {
+	if n := strings.Count(source, m.old); n != 1 {
+		return "", fmt.Errorf("%s: %q is %d times in %s, want once", m.name, m.old, n, m.file)
+	}
+	return strings.Replace(source, m.old, m.new, 1), nil
 }
 
 func judge(ctx context.Context, dir string) (string, error) {
