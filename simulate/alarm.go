@@ -32,9 +32,11 @@ type alarm struct {
 	statistic Statistic
 	missing   MissingData
 
-	delay         int // minutes until a metric is visible
-	period, n, m  int // period in minutes
-	back          int // n and the extra periods
+	delay         int  // minutes until a metric is visible
+	period, n, m  int  // period in minutes
+	first         int  // minute of the first evaluation
+	back          int  // n and the extra periods
+	keeps         bool // its state, where a breach is premature
 	points        []point
 	mask          int
 	counts        []newest // by the minute within the period
@@ -52,7 +54,7 @@ func (a *alarm) reset(spec *Alarm, policy int, m *metric, model Model) {
 	*a = alarm{spec: spec, metric: m, policy: policy, threshold: perMillion(spec.Threshold),
 		statistic: spec.Statistic, missing: spec.MissingData,
 		period: int(spec.Period.Minutes()), n: spec.EvaluationPeriods, m: spec.DatapointsToAlarm,
-		state: stateInsufficient, breachedSince: -1}
+		keeps: model.PrematureKeepsState, state: stateInsufficient, breachedSince: -1}
 	if a.statistic == "" {
 		a.statistic = Average
 	}
@@ -61,6 +63,9 @@ func (a *alarm) reset(spec *Alarm, policy int, m *metric, model Model) {
 	}
 	if a.m == 0 {
 		a.m = a.n
+	}
+	if a.first = a.n * a.period; model.AlarmsFromFirstPeriod {
+		a.first = a.period
 	}
 	a.back = a.n + model.ExtraPeriods
 	size := powerAbove(a.back * a.period)
@@ -95,7 +100,7 @@ func (a *alarm) evaluate(end int) {
 		c.add(a.points[gone&a.mask], -1)
 	}
 	switch {
-	case end < a.n*a.period: // not all of its periods lie after the start
+	case end < a.first: // its periods lie before the start
 	case int(c.real) < a.n:
 		a.state = a.withGaps(end)
 	case int(c.breaching) >= a.m:
@@ -169,6 +174,40 @@ func (a *alarm) withGaps(end int) alarmState {
 		return a.state
 	case found > 0 && oldestBreach >= a.m-1:
 		return stateAlarm // no gap after the oldest breach can be trusted to be within
+	case found > 0 && a.keeps:
+		return a.state
 	}
 	return stateInsufficient
+}
+
+// reach is how many minutes back from its newest period's end the alarm's metric
+// is read.
+func (a *alarm) reach(how StepValue) int {
+	if how == NewestPeriod {
+		return a.period
+	}
+	return a.back * a.period
+}
+
+// rests is a value of the periods that the state at minute end rests on: the
+// newest N with data of those that are looked at.
+func (a *alarm) rests(how StepValue, end int) total {
+	var v total
+	found := 0
+	for at := end; at > end-a.back*a.period && at >= a.period && found < a.n; at -= a.period {
+		p := a.metric.window(a.statistic, at, a.period)
+		if p.n == 0 {
+			continue
+		}
+		found++
+		switch {
+		case how == NewestValue:
+			return p
+		case how == AverageValue:
+			v.add(p.sum, p.n)
+		case found == 1, how == HighestValue && p.mean() > v.mean(), how == LowestValue && p.mean() < v.mean():
+			v = p
+		}
+	}
+	return v
 }

@@ -17,7 +17,7 @@ type clock struct {
 	healthCheck              time.Duration
 
 	lag, termination, replacement, retry, notice, flap int
-	unhealthy, lead                                    int
+	unhealthy, lead, hour                              int
 	setupCPU                                           int // parts per million
 	terminatingMeasured                                bool
 }
@@ -40,6 +40,7 @@ func newClock(m Model) clock {
 	c.lag, c.termination = c.steps(m.DeregistrationLag), c.steps(m.TerminationTime)
 	c.replacement, c.retry = c.steps(m.ReplacementDelay), max(1, c.steps(m.LaunchRetry))
 	c.notice, c.flap = c.steps(interruptionNotice), c.steps(m.FlapWindow)
+	c.hour = c.steps(time.Hour)
 	c.unhealthy, c.lead = max(1, c.steps(m.ReplacementInterval)), c.steps(m.RebalanceLead)
 	return c
 }

@@ -4,6 +4,7 @@ package simulate
 type group struct {
 	spec   *Group
 	clock  *clock
+	model  *Model
 	index  int
 	stream draws
 	// rescuer is the index of the group that RescuedBy names, or -1.
@@ -11,8 +12,10 @@ type group struct {
 
 	desired  int
 	launches int // how many so far: the number of the next draw
-	retryAt  int // no launch before, after one found no capacity
-	starved  bool
+	// retryAt is when each purchase option, on-demand and spot, is launched again
+	// after it found no capacity.
+	retryAt [2]int
+	starved bool
 	// activityEnd is when the last launch or termination ended.
 	activityEnd int
 	// policyWarmup is the warm-up of what is launched in step resizedAt, by a
@@ -21,6 +24,8 @@ type group struct {
 	replaced                int // unhealthy instances replaced in the interval replacedIn
 	replacedIn              int
 
+	// first is the type that a spot instance is of as long as nothing is lacking.
+	first   int
 	types   []typeCount
 	pools   []pool
 	cohorts []cohort
@@ -141,7 +146,7 @@ func (g *group) compact() {
 			continue
 		}
 		bit := uint64(1) << (c.pool & 63)
-		if c.mature() && young&bit == 0 {
+		if c.mature() && young&bit == 0 && g.model.ScaleInOrder != ClosestToHour {
 			g.pools[c.pool].mature += c.n
 			continue
 		}
@@ -170,97 +175,4 @@ func (g *group) terminate(c cohort, now int) {
 		g.changed = true
 		g.activityEnd = now
 	}
-}
-
-// reconcile launches and terminates until the group has its desired capacity.
-func (g *group) reconcile(now int, sim *Simulator) {
-	if g.released > 0 && g.pending == 0 && g.books >= g.desired {
-		g.finishRebalance(now)
-	}
-	if g.books < g.desired && now >= g.retryAt {
-		g.launch(g.desired-g.books, now, sim)
-	}
-	if g.books > g.desired {
-		g.shrink(g.books-g.desired, now)
-	}
-}
-
-// finishRebalance ends the instances whose replacements are InService.
-func (g *group) finishRebalance(now int) {
-	for i, end := 0, len(g.cohorts); i < end; i++ {
-		if c := g.cohorts[i]; c.n > 0 && c.life == doomed && !c.booked {
-			g.count(&c, -1)
-			g.cohorts[i].n = 0
-			g.terminate(c, now)
-		}
-	}
-}
-
-// shrink removes capacity: what is gone already, then living instances in the
-// order of the termination policy, then those that EC2 takes anyway.
-func (g *group) shrink(n, now int) {
-	for i := range g.cohorts {
-		if c := &g.cohorts[i]; n > 0 && c.n > 0 && c.life == ghost {
-			k := min(n, c.n)
-			gone := *c
-			gone.n = k
-			g.count(&gone, -1)
-			c.n -= k
-			n -= k
-		}
-	}
-	for n > 0 {
-		p, k := g.surplus(n)
-		if k == 0 {
-			break
-		}
-		for _, c := range g.oldest(p, k) {
-			g.terminate(c, now)
-		}
-		n -= k
-	}
-	for i, end := 0, len(g.cohorts); i < end && n > 0; i++ {
-		if c := g.cohorts[i]; c.n > 0 && c.life == doomed && c.booked {
-			c.n = min(n, c.n)
-			g.count(&c, -1)
-			g.cohorts[i].n -= c.n
-			n -= c.n
-			c.booked = false
-			g.add(c)
-		}
-	}
-}
-
-// surplus is the pool that loses instances next, and how many of n: on-demand
-// as far as there are more than the distribution wants, else spot; of its types
-// the least preferred. 0: none lives.
-func (g *group) surplus(n int) (pool, k int) {
-	if over := g.onDemand() - g.onDemandTarget(g.desired); over > 0 {
-		if pool, k = g.last(0, min(n, over)); k > 0 {
-			return pool, k
-		}
-	}
-	if pool, k = g.last(1, n); k > 0 {
-		return pool, k
-	}
-	return g.last(0, n)
-}
-
-// last is the least preferred pool of a purchase option that has instances.
-func (g *group) last(spot, n int) (pool, k int) {
-	for t := len(g.types) - 1; t >= 0; t-- {
-		if p := 2*t + spot; g.pools[p].alive > 0 {
-			return p, min(n, g.pools[p].alive)
-		}
-	}
-	return 0, 0
-}
-
-// onDemand counts living on-demand instances.
-func (g *group) onDemand() int {
-	n := 0
-	for p := 0; p < len(g.pools); p += 2 {
-		n += g.pools[p].alive
-	}
-	return n
 }

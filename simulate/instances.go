@@ -22,6 +22,7 @@ type cohort struct {
 	life                     life
 	in, ready, warm          bool // InService, serves requests, past its warm-up
 	booked                   bool // counts towards the group's capacity
+	born                     int  // step of the launch
 	inAt, readyAt, warmAt    int
 	failAt                   int // found unhealthy, unless ready before
 	noticeAt, killAt, goneAt int
@@ -150,25 +151,68 @@ func (c *cohort) mature() bool {
 // counted, cohort by cohort. The slice is good until the next call.
 func (g *group) oldest(pool, n int) []cohort {
 	g.taken = g.taken[:0]
-	if k := min(n, g.pools[pool].mature); k > 0 {
-		c := cohort{n: k, pool: pool, in: true, ready: true, warm: true, booked: true,
-			inAt: 0, readyAt: 0, warmAt: 0, failAt: never, noticeAt: never, killAt: never}
-		g.pools[pool].mature -= k
-		g.count(&c, -1)
-		g.taken = append(g.taken, c)
-		n -= k
-	}
+	n -= g.takeMature(pool, n)
 	for i, end := 0, len(g.cohorts); i < end && n > 0; i++ {
-		c := &g.cohorts[i]
-		if c.n == 0 || c.pool != pool || c.life != alive {
-			continue
-		}
-		taken := *c
-		taken.n = min(n, c.n)
-		g.count(&taken, -1)
-		c.n -= taken.n
-		n -= taken.n
-		g.taken = append(g.taken, taken)
+		n -= g.take(i, pool, n)
 	}
 	return g.taken
+}
+
+// newest is oldest the other way round.
+func (g *group) newest(pool, n int) []cohort {
+	g.taken = g.taken[:0]
+	for i := len(g.cohorts) - 1; i >= 0 && n > 0; i-- {
+		n -= g.take(i, pool, n)
+	}
+	g.takeMature(pool, n)
+	return g.taken
+}
+
+// closestToHour takes those out that end an hour since their launch next, of
+// several the oldest. Nothing is mature then, as ages have to be known.
+func (g *group) closestToHour(pool, n, now int) []cohort {
+	g.taken = g.taken[:0]
+	for n > 0 {
+		best, most := -1, -1
+		for i := range g.cohorts {
+			c := &g.cohorts[i]
+			if past := (now - c.born) % g.clock.hour; c.n > 0 && c.pool == pool && c.life == alive && past > most {
+				best, most = i, past
+			}
+		}
+		if best < 0 {
+			break
+		}
+		n -= g.take(best, pool, n)
+	}
+	return g.taken
+}
+
+// take moves as many as n living instances of a pool from the i-th cohort to
+// taken, not counted, and returns how many.
+func (g *group) take(i, pool, n int) int {
+	c := &g.cohorts[i]
+	if c.n == 0 || c.pool != pool || c.life != alive {
+		return 0
+	}
+	taken := *c
+	taken.n = min(n, c.n)
+	g.count(&taken, -1)
+	c.n -= taken.n
+	g.taken = append(g.taken, taken)
+	return taken.n
+}
+
+// takeMature does the same with instances that are only counted.
+func (g *group) takeMature(pool, n int) int {
+	k := min(n, g.pools[pool].mature)
+	if k <= 0 {
+		return 0
+	}
+	c := cohort{n: k, pool: pool, in: true, ready: true, warm: true, booked: true,
+		inAt: 0, readyAt: 0, warmAt: 0, failAt: never, noticeAt: never, killAt: never}
+	g.pools[pool].mature -= k
+	g.count(&c, -1)
+	g.taken = append(g.taken, c)
+	return k
 }

@@ -10,23 +10,35 @@ func (g *group) onDemandTarget(capacity int) int {
 	return min(capacity, g.spec.OnDemandBase+int(math.Ceil(float64(above)*g.spec.OnDemandPercent/100)))
 }
 
-// launch starts n instances, or fewer where there is no capacity.
+// launch starts n instances, or fewer where there is no capacity: on-demand ones
+// as far as they are wanted, then spot.
 func (g *group) launch(n, now int, sim *Simulator) {
 	g.starved = false
-	target := g.onDemandTarget(g.desired)
-	for ; n > 0; n-- {
-		spot := 1
-		if g.onDemand() < target {
-			spot = 0
+	onDemand := max(0, min(n, g.onDemandTarget(g.desired)-g.onDemand()))
+	for spot, k := range [2]int{onDemand, n - onDemand} {
+		if now < g.retryAt[spot] {
+			g.starved = g.starved || k > 0
+			continue
 		}
-		t := sim.available(g, spot == 1, now)
-		if t < 0 {
-			g.starved, g.retryAt = true, now+g.clock.retry
-			sim.note(g, now, ByNoCapacity)
-			return
+		for ; k > 0; k-- {
+			t := sim.available(g, spot == 1, now)
+			if t < 0 {
+				g.lack(spot, now, sim)
+				break
+			}
+			g.start(2*t+spot, now)
 		}
-		g.start(2*t+spot, now)
 	}
+}
+
+// lack puts launches of a purchase option off, and but for a choice those of the
+// other one with it.
+func (g *group) lack(spot, now int, sim *Simulator) {
+	g.starved, g.retryAt[spot] = true, now+g.clock.retry
+	if !g.model.OptionsLaunchApart {
+		g.retryAt[1-spot] = g.retryAt[spot]
+	}
+	sim.note(g, now, ByNoCapacity)
 }
 
 // start launches one instance: its times are drawn from the number of its launch.
@@ -37,10 +49,10 @@ func (g *group) start(pool, now int) {
 	setup := g.clock.setupMedian * math.Exp(g.clock.setupSpread*d.normal())
 	in := now + g.clock.round(boot)
 	warmup := g.t.warmup
-	if g.resizedAt == now {
+	if g.resizedAt == now || g.model.PolicyWarmupStays && g.resizedAt >= 0 {
 		warmup = g.policyWarmup
 	}
-	c := cohort{n: 1, pool: pool, booked: true, inAt: in, readyAt: now + g.clock.round(boot+setup),
+	c := cohort{n: 1, pool: pool, booked: true, born: now, inAt: in, readyAt: now + g.clock.round(boot+setup),
 		warmAt: in + warmup, failAt: never, noticeAt: never, killAt: never}
 	if fail := in + g.t.grace; g.spec.LoadBalancerHealth && fail < c.readyAt {
 		c.failAt = fail
@@ -55,12 +67,10 @@ func (g *group) start(pool, now int) {
 // fill puts n instances into the group that have been there for long.
 func (g *group) fill(n int) {
 	for range n {
-		spot := 1
+		pool := 2*g.first + 1
 		if g.onDemand() < g.onDemandTarget(n) {
-			spot = 0
+			pool = 0
 		}
-		c := cohort{n: 1, pool: spot, booked: true, in: true, ready: true, warm: true}
-		g.count(&c, 1)
-		g.pools[spot].mature++
+		g.add(cohort{n: 1, pool: pool, booked: true, in: true, ready: true, warm: true, failAt: never, noticeAt: never, killAt: never})
 	}
 }

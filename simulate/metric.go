@@ -22,6 +22,8 @@ func (t *total) add(sum, n int) {
 	t.n += n
 }
 
+func (t total) mean() float64 { return float64(t.sum) / float64(t.n) }
+
 // reset prepares for windows that begin at most span minutes before now.
 func (m *metric) reset(interval, span int, extremes bool, types int) {
 	size := powerAbove(span + 2)

@@ -19,6 +19,15 @@ type Model struct {
 	ExtraPeriods int
 	// AlarmPhase is when in each minute alarms are evaluated; below 60 s.
 	AlarmPhase time.Duration
+	// AlarmsFromFirstPeriod evaluates alarms as soon as one of their periods lies
+	// after the start, with those before it missing; else once N do.
+	AlarmsFromFirstPeriod bool
+	// PrematureKeepsState keeps the state of an alarm that treats missing data as
+	// missing where all points there are breach and none is old enough for an
+	// alarm; else it becomes INSUFFICIENT_DATA.
+	PrematureKeepsState bool
+	// StepValue is the value with which a step policy chooses its step.
+	StepValue StepValue
 
 	// BootMedian is the median time from launch to InService, BootSpread the
 	// standard deviation of its logarithm (log-normal).
@@ -39,6 +48,29 @@ type Model struct {
 	// one instance, may be replaced for being unhealthy; above 0.
 	ReplacementInterval time.Duration
 
+	// PolicyWarmupStays gives the warm-up of the last step policy that acted to
+	// all that is launched from then on, retries and replacements too; else only
+	// to what is launched at the moment it acts.
+	PolicyWarmupStays bool
+	// CheapestSpotFirst launches spot instances of the cheapest type that there is,
+	// and removes those of the dearest; else types go by the group's order.
+	CheapestSpotFirst bool
+	// OptionsLaunchApart launches one purchase option while the other waits to try
+	// again; else neither is launched before the retry.
+	OptionsLaunchApart bool
+
+	// ScaleInOrder is which instances of a type and purchase option go first.
+	ScaleInOrder ScaleInOrder
+	// ScaleInSpotFirst removes spot instances as long as there are any; else
+	// on-demand ones as far as there are more than the distribution wants.
+	ScaleInSpotFirst bool
+	// ScaleInMarkedFirst removes instances that EC2 takes anyway before others;
+	// else only where there are no others.
+	ScaleInMarkedFirst bool
+
+	// Drain is the part of the deregistration delay that a terminating instance
+	// takes, in percent, [0, 100]: less where no request is in flight for so long.
+	Drain float64
 	// DeregistrationLag is how long a deregistered target still gets requests.
 	DeregistrationLag time.Duration
 	// TerminationTime is how long a termination takes after its hook and the
@@ -52,6 +84,12 @@ type Model struct {
 	// RebalanceLead is how long before the interruption notice EC2 recommends a
 	// rebalance. With 0 both come at once.
 	RebalanceLead time.Duration
+	// RebalanceMargin is the least that a rebalance may exceed the group's maximum
+	// by, in instances, where a tenth of it is less.
+	RebalanceMargin int
+	// ReclaimNewestFirst makes reclaims take the newest instances of a type; else
+	// the oldest.
+	ReclaimNewestFirst bool
 
 	// ScaleInWaitsForWarmup makes simple policies that remove instances wait
 	// while any is warming up, as step policies do.
@@ -64,6 +102,9 @@ type Model struct {
 	// requests, then with 0 %.
 	TerminatingMeasured bool
 
+	// ShareByCores spreads demand in proportion to vCPUs, as load balancing by
+	// outstanding requests comes near to; else evenly over instances.
+	ShareByCores bool
 	// CPUPerRequest is the work of one request, in core-seconds; above 0. Used
 	// for loads in requests.
 	CPUPerRequest float64
@@ -86,3 +127,34 @@ func DefaultModel() Model {
 	}
 	return m
 }
+
+// StepValue tells with which value of its alarm's metric a step policy chooses
+// its step. All but the first are of the periods that the alarm's state rests on:
+// the newest N that have data.
+type StepValue int
+
+const (
+	// NewestPeriod is the newest period's; where that has no data nothing is done.
+	NewestPeriod StepValue = iota
+	// NewestValue is the newest period's that has data.
+	NewestValue
+	// AverageValue is the average over the periods.
+	AverageValue
+	// HighestValue is the highest of the periods.
+	HighestValue
+	// LowestValue is the lowest of the periods.
+	LowestValue
+)
+
+// ScaleInOrder tells which instances of one type and purchase option go first.
+type ScaleInOrder int
+
+const (
+	// OldestFirst takes those that were launched first.
+	OldestFirst ScaleInOrder = iota
+	// NewestFirst takes those that were launched last.
+	NewestFirst
+	// ClosestToHour takes those that end an hour since their launch next, of
+	// several the oldest. What is there at the start was launched then.
+	ClosestToHour
+)

@@ -44,11 +44,15 @@ func (p *policy) decide(g *group, a *alarm, now int, model *Model) (int, bool) {
 	if p.spec.Kind == SimpleScaling {
 		return p.decideSimple(g, now, model)
 	}
-	if a.value.n == 0 {
+	value := a.value
+	if model.StepValue != NewestPeriod {
+		value = a.rests(model.StepValue, now/g.clock.perMinute-a.delay)
+	}
+	if value.n == 0 {
 		return 0, false
 	}
 	for _, b := range p.steps {
-		if b.holds(a.value, a.threshold) {
+		if b.holds(value, a.threshold) {
 			return p.decideStep(g, b.amount)
 		}
 	}

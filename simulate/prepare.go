@@ -51,7 +51,7 @@ func grown[T any](s []T, n int) []T {
 
 func (g *group) reset(sim *Simulator, s *Scenario, index int) {
 	spec := &s.Cluster.Groups[index]
-	*g = group{spec: spec, clock: &sim.clock, index: index, rescuer: -1,
+	*g = group{spec: spec, clock: &sim.clock, model: &sim.model, index: index, rescuer: -1,
 		stream:  stream(s.Seed, spec.Name),
 		desired: max(spec.Initial, spec.Min), activityEnd: -never / 2, next: never, replacedIn: -1, resizedAt: -1,
 		types: cleared(g.types, len(spec.Types)), pools: cleared(g.pools, 2*len(spec.Types)),
@@ -65,6 +65,9 @@ func (g *group) reset(sim *Simulator, s *Scenario, index int) {
 			bid = t.OnDemandPrice
 		}
 		g.types[k] = typeCount{size: sim.size(t.VCPUs), market: sim.market.find(t.Name), bid: bid}
+		if sim.model.CheapestSpotFirst && t.SpotPrice < spec.Types[g.first].SpotPrice {
+			g.first = k
+		}
 	}
 	c := &sim.clock
 	cooldown := defaultCooldown
@@ -75,9 +78,10 @@ func (g *group) reset(sim *Simulator, s *Scenario, index int) {
 	if spec.Warmup != nil {
 		warmup = *spec.Warmup
 	}
+	drain := c.steps(time.Duration(float64(spec.DeregistrationDelay) * sim.model.Drain / 100))
 	g.t = timings{warmup: c.steps(warmup), cooldown: c.steps(cooldown),
 		grace:         c.steps(spec.GracePeriod + c.healthCheck),
-		terminateHook: c.steps(spec.TerminateHook), deregistration: c.steps(spec.DeregistrationDelay)}
+		terminateHook: c.steps(spec.TerminateHook), deregistration: drain}
 }
 
 // size is the index of a number of vCPUs.
@@ -138,7 +142,7 @@ func (sim *Simulator) prepareMetric(i int) {
 	span, extremes := 1, false
 	for j := range sim.alarms {
 		if a := &sim.alarms[j]; a.metric == &g.metric {
-			span = max(span, a.period+a.delay)
+			span = max(span, a.reach(sim.model.StepValue)+a.delay)
 			extremes = extremes || a.statistic != Average
 		}
 	}
@@ -148,9 +152,10 @@ func (sim *Simulator) prepareMetric(i int) {
 func (o *overload) reset(sim *Simulator, s *Scenario) {
 	steps := cleared(o.fleet.steps, maxFleet+1)
 	*o = overload{objective: s.Model.ObjectiveCPU / 100, queue: s.Model.Queue.Seconds(), seconds: sim.clock.seconds}
+	o.byCores = s.Model.ShareByCores
 	smallest := math.Inf(1)
-	for _, g := range s.Cluster.Groups {
-		smallest = min(smallest, g.Types[0].VCPUs)
+	for i, g := range s.Cluster.Groups {
+		smallest = min(smallest, g.Types[0].VCPUs, g.Types[sim.groups[i].first].VCPUs)
 	}
-	o.fleet = histogram{perCore: 1 / (smallest * o.objective), steps: steps}
+	o.fleet = histogram{vcpus: smallest, perCore: 1 / (smallest * o.objective), steps: steps}
 }

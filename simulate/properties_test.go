@@ -222,7 +222,7 @@ func TestMoreReclaimsServeLess(t *testing.T) {
 			g.Types = []simulate.InstanceType{{Name: "t", VCPUs: 2, OnDemandPrice: 1, SpotPrice: 0.1}}
 		}
 		d.model(&s.Model)
-		s.Model.BootSpread, s.Model.SetupSpread, s.Model.RebalanceLead = 0, 0, 0
+		s.Model.BootSpread, s.Model.SetupSpread, s.Model.RebalanceLead, s.Model.ReclaimNewestFirst = 0, 0, 0, false
 		s.Load = d.load(5*time.Hour, time.Minute)
 		apart := 3*time.Minute + s.Model.ReplacementDelay
 		more := s

@@ -131,7 +131,7 @@ func (sim *Simulator) outbid(now int) {
 	}
 }
 
-// doom marks the n oldest of a spot pool. With capacity rebalance as many are
+// doom marks n of a spot pool, the oldest or by choice the newest. With capacity rebalance as many are
 // replaced at once as the group's maximum and its margin allow.
 // https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-capacity-rebalancing.html
 func (sim *Simulator) doom(g *group, pool, n, now, notice int) {
@@ -140,7 +140,7 @@ func (sim *Simulator) doom(g *group, pool, n, now, notice int) {
 	}
 	margin := 0
 	if g.spec.CapacityRebalance {
-		limit := g.spec.Max + max(1, g.spec.Max/10)
+		limit := g.spec.Max + max(g.model.RebalanceMargin, g.spec.Max/10)
 		margin = max(0, limit-g.books-g.released)
 	}
 	g.tally.reclaims += n
@@ -148,7 +148,11 @@ func (sim *Simulator) doom(g *group, pool, n, now, notice int) {
 	if min(margin, n) > 0 {
 		sim.note(g, now, ByRebalance)
 	}
-	for _, c := range g.oldest(pool, n) {
+	taken := g.oldest
+	if g.model.ReclaimNewestFirst {
+		taken = g.newest
+	}
+	for _, c := range taken(pool, n) {
 		c.life, c.failAt = doomed, never
 		c.noticeAt, c.killAt = notice, notice+sim.clock.notice
 		if replaced := c; margin > 0 {
@@ -177,18 +181,23 @@ func (sim *Simulator) rescue(g *group, n, now int) {
 	}
 }
 
-// available is the first type of a group that can be launched now, or -1.
+// available is the first type of a group that can be launched now, or of spot by
+// choice the cheapest; -1 where there is none.
 func (sim *Simulator) available(g *group, spot bool, now int) int {
+	best := -1
 	for k := range g.types {
 		t := &sim.market.types[g.types[k].market]
-		if spot && t.price > g.types[k].bid {
+		if spot && t.price > g.types[k].bid || sim.outage(t.name, spot, now) {
 			continue
 		}
-		if !sim.outage(t.name, spot, now) {
+		if !spot || !g.model.CheapestSpotFirst {
 			return k
 		}
+		if best < 0 || t.price < sim.market.types[g.types[best].market].price {
+			best = k
+		}
 	}
-	return -1
+	return best
 }
 
 func (sim *Simulator) outage(name string, spot bool, now int) bool {

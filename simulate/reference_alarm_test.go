@@ -1,6 +1,8 @@
 package simulate_test
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/tandem-iac/tandem/simulate"
@@ -94,7 +96,7 @@ func (r *reference) judge(a *refAlarm, now int) uint8 {
 	if m == 0 {
 		m = n
 	}
-	if a.end < n*period {
+	if a.end < period || a.end < n*period && !r.s.Model.AlarmsFromFirstPeriod {
 		return a.state
 	}
 	var real []bool // breaching or not, newest first
@@ -132,6 +134,9 @@ func (r *reference) judge(a *refAlarm, now int) uint8 {
 	}
 	if len(real) > 0 && oldest+1 >= m {
 		return stateOf(true)
+	}
+	if len(real) > 0 && r.s.Model.PrematureKeepsState {
+		return a.state
 	}
 	return 2
 }
@@ -210,8 +215,8 @@ func (r *reference) decide(g *refGroup, a *refAlarm, now int) (int, bool) {
 		}
 		return to, true
 	}
-	v := r.datapoint(a, a.end)
-	if a.end < int(a.spec.Period/time.Minute) || v.n == 0 {
+	v := r.stepValue(a)
+	if v.n == 0 {
 		return 0, false
 	}
 	for _, s := range p.Steps {
@@ -220,6 +225,42 @@ func (r *reference) decide(g *refGroup, a *refAlarm, now int) (int, bool) {
 		}
 	}
 	return 0, false
+}
+
+// stepValue is what a step policy chooses its step with; no data, nothing.
+func (r *reference) stepValue(a *refAlarm) value {
+	period := int(a.spec.Period / time.Minute)
+	if r.s.Model.StepValue == simulate.NewestPeriod {
+		return r.datapoint(a, a.end)
+	}
+	var values []value // newest first
+	for k := range a.spec.EvaluationPeriods + r.s.Model.ExtraPeriods {
+		if end := a.end - k*period; end >= period && len(values) < a.spec.EvaluationPeriods {
+			if v := r.datapoint(a, end); v.n > 0 {
+				values = append(values, v)
+			}
+		}
+	}
+	if len(values) == 0 {
+		return value{}
+	}
+	byMean := func(a, b value) int {
+		return cmp.Compare(float64(a.sum)/float64(a.n), float64(b.sum)/float64(b.n))
+	}
+	switch r.s.Model.StepValue {
+	case simulate.HighestValue:
+		return slices.MaxFunc(values, byMean)
+	case simulate.LowestValue:
+		return slices.MinFunc(values, byMean)
+	case simulate.AverageValue:
+		var all value
+		for _, v := range values {
+			all.sum += v.sum
+			all.n += v.n
+		}
+		return all
+	}
+	return values[0]
 }
 
 func (r *reference) decideStep(g *refGroup, p simulate.Policy, amount, now int) (int, bool) {

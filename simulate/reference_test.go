@@ -1,6 +1,7 @@
 package simulate_test
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -19,7 +20,8 @@ type reference struct {
 	prices   map[string]float64
 	reclaims []refReclaim
 	backlog  float64
-	share    float64
+	marks    int
+	share    func(simulate.InstanceType) float64 // cores of an instance, in this step
 
 	out simulate.Result
 }
@@ -38,10 +40,12 @@ type machine struct {
 	kind                    simulate.InstanceType
 	rank                    int // in the group's types
 	spot                    bool
+	launchedAt              int
 	inAt, readyAt, warmAt   int
 	failAt                  int
 	member                  bool // counts towards the group's capacity
 	marked                  bool // EC2 will take it
+	markedAs                int  // number of the mark
 	noticeAt, killAt        int
 	leaving                 bool // the group terminates it
 	wasWarm                 bool // when it began to leave
@@ -67,7 +71,7 @@ type refGroup struct {
 	machines    []*machine // in the order of launch
 	launches    int
 	activityEnd int
-	retryAt     int
+	retryAt     map[bool]int // by whether it is spot
 	starved     bool
 	warmup      int
 	replaced    map[int]int // unhealthy instances replaced, by interval
@@ -101,12 +105,16 @@ func newReference(s simulate.Scenario) *reference {
 		for _, t := range spec.Types {
 			r.prices[t.Name] = t.SpotPrice
 		}
-		g := &refGroup{spec: spec, desired: max(spec.Initial, spec.Min), activityEnd: -eternity / 2, replaced: map[int]int{}}
+		g := &refGroup{spec: spec, desired: max(spec.Initial, spec.Min), activityEnd: -eternity / 2, replaced: map[int]int{}, retryAt: map[bool]int{}}
 		g.warmup = r.steps(g.defaultWarmup())
 		for range g.desired {
-			rank0 := &machine{kind: spec.Types[0], spot: g.count(isOnDemand) >= g.onDemandOf(g.desired), member: true,
+			old := &machine{spot: g.count(isOnDemand) >= g.onDemandOf(g.desired), member: true,
 				inAt: -1, readyAt: -1, warmAt: -1, failAt: eternity, noticeAt: eternity, killAt: eternity, announcedIn: true}
-			g.machines = append(g.machines, rank0)
+			if old.spot {
+				old.rank = r.preference(g)[0]
+			}
+			old.kind = spec.Types[old.rank]
+			g.machines = append(g.machines, old)
 		}
 		r.groups = append(r.groups, g)
 	}
@@ -123,6 +131,20 @@ func newReference(s simulate.Scenario) *reference {
 	}
 	r.collectReclaims()
 	return r
+}
+
+// preference is the order in which a group's types are launched on spot.
+func (r *reference) preference(g *refGroup) []int {
+	ranks := make([]int, len(g.spec.Types))
+	for rank := range ranks {
+		ranks[rank] = rank
+	}
+	if r.s.Model.CheapestSpotFirst {
+		slices.SortStableFunc(ranks, func(a, b int) int {
+			return cmp.Compare(r.prices[g.spec.Types[a].Name], r.prices[g.spec.Types[b].Name])
+		})
+	}
+	return ranks
 }
 
 func (r *reference) steps(d time.Duration) int { return int((d + r.step/2) / r.step) }
@@ -290,19 +312,25 @@ func (r *reference) interruptForPrice(now int) {
 	}
 }
 
-// mark dooms the n oldest living spot instances of a type.
+// mark dooms n living spot instances of a type, the oldest or the newest.
 func (r *reference) mark(g *refGroup, rank, n, now, notice int) {
 	room := 0
 	if g.spec.CapacityRebalance {
 		extra := g.count(func(m *machine) bool { return m.marked && !m.member && m.runs() && !m.leaving })
-		room = max(0, g.spec.Max+max(1, g.spec.Max/10)-g.members()-extra)
+		room = max(0, g.spec.Max+max(r.s.Model.RebalanceMargin, g.spec.Max/10)-g.members()-extra)
 	}
 	replaced, marked := 0, 0
-	for _, m := range g.machines {
+	machines := slices.Clone(g.machines)
+	if r.s.Model.ReclaimNewestFirst {
+		slices.Reverse(machines)
+	}
+	for _, m := range machines {
 		if marked == n || !m.living() || !m.spot || m.rank != rank {
 			continue
 		}
 		marked++
+		r.marks++
+		m.markedAs = r.marks
 		m.marked, m.noticeAt, m.killAt = true, notice, notice+r.steps(120*time.Second)
 		if replaced < room {
 			m.member = false
@@ -381,7 +409,7 @@ func (r *reference) rescue(g *refGroup, now int) {
 func (r *reference) terminate(g *refGroup, m *machine, now int) {
 	end := now + r.steps(g.spec.TerminateHook) + r.steps(r.s.Model.TerminationTime)
 	if now >= m.inAt {
-		end += r.steps(g.spec.DeregistrationDelay)
+		end += r.steps(time.Duration(float64(g.spec.DeregistrationDelay) * r.s.Model.Drain / 100))
 	}
 	m.leaving, m.member, m.marked, m.wasWarm = true, false, false, m.warm(now)
 	m.endAt, m.lastRequestAt = end, min(end, now+r.steps(r.s.Model.DeregistrationLag))

@@ -10,29 +10,64 @@ import (
 
 // balance launches and terminates until a group has what it wants.
 func (r *reference) balance(g *refGroup, now int) {
-	leftover := func(m *machine) bool { return m.marked && !m.member && !m.taken && !m.leaving }
-	if g.pending(now) == 0 && g.members() >= g.desired {
-		for _, m := range slices.Clone(g.machines) {
-			if leftover(m) {
-				r.terminate(g, m, now)
-			}
+	for _, m := range g.byMark() {
+		leftover := !m.member && !m.taken && !m.leaving
+		if leftover && r.hasReplaced(g, now) {
+			r.terminate(g, m, now)
 		}
 	}
-	if now >= g.retryAt && g.members() < g.desired {
+	if wanted := g.desired - g.members(); wanted > 0 && (now >= g.retryAt[false] || now >= g.retryAt[true]) {
+		onDemand := max(0, min(wanted, g.onDemandOf(g.desired)-g.count(isOnDemand)))
 		g.starved = false
-		for g.members() < g.desired && r.launch(g, now) {
-		}
+		r.launchAll(g, false, onDemand, now)
+		r.launchAll(g, true, wanted-onDemand, now)
 	}
 	for g.members() > g.desired {
 		r.remove(g, now)
 	}
-	g.warmup = r.steps(g.defaultWarmup())
+	if !r.s.Model.PolicyWarmupStays {
+		g.warmup = r.steps(g.defaultWarmup())
+	}
+}
+
+// launchAll starts n instances of a purchase option until one finds no capacity.
+func (r *reference) launchAll(g *refGroup, spot bool, n, now int) {
+	for range n {
+		if now < g.retryAt[spot] || !r.launch(g, spot, now) {
+			g.starved = true
+			return
+		}
+	}
+}
+
+// hasReplaced tells whether so many are InService that one of those that were
+// replaced can go.
+func (r *reference) hasReplaced(g *refGroup, now int) bool {
+	return g.count(func(m *machine) bool {
+		return m.in(now) && m.member || m.marked && !m.member && !m.taken && !m.leaving
+	}) > g.desired
+}
+
+// byMark are the instances that EC2 takes, those that were marked first first.
+func (g *refGroup) byMark() []*machine {
+	var marked []*machine
+	for _, m := range g.machines {
+		if m.marked {
+			marked = append(marked, m)
+		}
+	}
+	slices.SortFunc(marked, func(a, b *machine) int { return a.markedAs - b.markedAs })
+	return marked
 }
 
 // launch starts an instance, or says that there is no capacity.
-func (r *reference) launch(g *refGroup, now int) bool {
-	spot := g.count(isOnDemand) >= g.onDemandOf(g.desired)
-	for rank, t := range g.spec.Types {
+func (r *reference) launch(g *refGroup, spot bool, now int) bool {
+	ranks := r.preference(g)
+	if !spot {
+		slices.Sort(ranks)
+	}
+	for _, rank := range ranks {
+		t := g.spec.Types[rank]
 		if spot && r.prices[t.Name] > g.bid(t) || r.outage(t.Name, spot, now) {
 			continue
 		}
@@ -40,7 +75,7 @@ func (r *reference) launch(g *refGroup, now int) bool {
 		g.launches++
 		boot += g.spec.LaunchHook.Seconds()
 		in := now + r.rounded(boot)
-		m := &machine{kind: t, rank: rank, spot: spot, member: true, inAt: in, readyAt: now + r.rounded(boot+setup),
+		m := &machine{kind: t, rank: rank, spot: spot, launchedAt: now, member: true, inAt: in, readyAt: now + r.rounded(boot+setup),
 			warmAt: in + g.warmup, failAt: eternity, noticeAt: eternity, killAt: eternity}
 		if fail := in + r.steps(g.spec.GracePeriod+r.s.Model.HealthCheckTime); g.spec.LoadBalancerHealth && fail < m.readyAt {
 			m.failAt = fail
@@ -52,7 +87,10 @@ func (r *reference) launch(g *refGroup, now int) bool {
 		g.machines = append(g.machines, m)
 		return true
 	}
-	g.starved, g.retryAt = true, now+max(1, r.steps(r.s.Model.LaunchRetry))
+	g.retryAt[spot] = now + max(1, r.steps(r.s.Model.LaunchRetry))
+	if !r.s.Model.OptionsLaunchApart {
+		g.retryAt[!spot] = g.retryAt[spot]
+	}
 	r.note(g, now, simulate.ByNoCapacity, g.desired, nil)
 	return false
 }
@@ -71,24 +109,29 @@ func (r *reference) outage(name string, spot bool, now int) bool {
 }
 
 // remove takes one member away: one that is gone already, else a living one,
-// else one that EC2 takes anyway.
+// else one that EC2 takes anyway; or that one first.
 func (r *reference) remove(g *refGroup, now int) {
-	for _, m := range g.machines {
+	for _, m := range g.byMark() {
 		if m.taken && m.member {
 			m.member = false
 			return
 		}
 	}
-	spotFirst := g.count(isOnDemand) <= g.onDemandOf(g.desired)
-	var best *machine
-	better := func(a, b *machine) bool {
-		if a.spot != b.spot {
-			return a.spot == spotFirst
+	doomed := func() bool {
+		for _, m := range g.byMark() {
+			if m.member {
+				m.member = false
+				return true
+			}
 		}
-		return a.rank > b.rank
+		return false
 	}
+	if r.s.Model.ScaleInMarkedFirst && doomed() {
+		return
+	}
+	var best *machine
 	for _, m := range g.machines {
-		if m.living() && (best == nil || better(m, best)) {
+		if m.living() && (best == nil || r.sooner(g, m, best, now)) {
 			best = m
 		}
 	}
@@ -96,12 +139,29 @@ func (r *reference) remove(g *refGroup, now int) {
 		r.terminate(g, best, now)
 		return
 	}
-	for _, m := range g.machines {
-		if m.member {
-			m.member = false
-			return
-		}
+	doomed()
+}
+
+// sooner tells whether scale-in takes a, the younger, before b.
+func (r *reference) sooner(g *refGroup, a, b *machine, now int) bool {
+	if a.spot != b.spot {
+		spotFirst := r.s.Model.ScaleInSpotFirst || g.count(isOnDemand) <= g.onDemandOf(g.desired)
+		return a.spot == spotFirst
 	}
+	if a.rank != b.rank {
+		if pa, pb := r.prices[a.kind.Name], r.prices[b.kind.Name]; a.spot && r.s.Model.CheapestSpotFirst && pa != pb {
+			return pa > pb
+		}
+		return a.rank > b.rank
+	}
+	hour := r.steps(time.Hour)
+	switch r.s.Model.ScaleInOrder {
+	case simulate.NewestFirst:
+		return true
+	case simulate.ClosestToHour:
+		return (now-a.launchedAt)%hour > (now-b.launchedAt)%hour
+	}
+	return false
 }
 
 // work serves one step and writes down what there is to see.
@@ -135,14 +195,19 @@ func (r *reference) work(now int, demand float64) {
 	}
 	served := 0.0
 	over := total == 0 && offered > 0
-	r.share = 0
+	share := func(vcpus float64) float64 {
+		if r.s.Model.ShareByCores {
+			return offered / capacity * vcpus
+		}
+		return offered / float64(total)
+	}
+	r.share = func(t simulate.InstanceType) float64 { return share(t.VCPUs) }
 	if total > 0 {
-		r.share = offered / float64(total)
-		over = r.share > smallest*(r.s.Model.ObjectiveCPU/100)
-		if served = offered; r.share > smallest {
+		over = share(smallest) > smallest*(r.s.Model.ObjectiveCPU/100)
+		if served = offered; share(smallest) > smallest {
 			served = 0
 			for _, v := range sizes {
-				served += float64(bySize[v]) * math.Min(r.share, v)
+				served += float64(bySize[v]) * math.Min(share(v), v)
 			}
 		}
 	}
@@ -165,7 +230,7 @@ func (r *reference) work(now int, demand float64) {
 }
 
 func (r *reference) cpuOf(m *machine) int {
-	return min(1_000_000, int(r.share/m.kind.VCPUs*1_000_000+0.5))
+	return min(1_000_000, int(r.share(m.kind)/m.kind.VCPUs*1_000_000+0.5))
 }
 
 // sampleOf is what an instance adds to its group's metric, if anything.

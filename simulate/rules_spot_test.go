@@ -2,6 +2,7 @@ package simulate_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -70,6 +71,47 @@ func TestRebalance(t *testing.T) {
 	expectInService(t, run(t, s), 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 7, 10)
 }
 
+// TestRebalanceOneByOne: each of the old goes when a new one is InService, and
+// none before the group has what it wants:
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-capacity-rebalancing.html
+func TestRebalanceOneByOne(t *testing.T) {
+	s := spot()
+	s.Cluster.Groups[0].CapacityRebalance = true
+	s.Model.RebalanceLead, s.Market.Reclaims[0].At = 30*time.Minute, 31*time.Minute
+	s.Model.BootMedian, s.Model.BootSpread = 5*time.Minute, 1
+	boots := make([]int, 6)                                // in minutes
+	for slices.Max(boots) == 0 || slices.Max(boots) > 25 { // until all come before the notice
+		s.Seed++
+		for n := range boots {
+			boot, _ := simulate.LaunchTimes(s.Seed, "g", n, s.Model)
+			boots[n] = int(boot/60 + 0.5)
+		}
+	}
+	r := run(t, s)
+	for minute, n := range r.Series.Groups[0].InService {
+		if n != 10 {
+			t.Fatalf("%d serve at minute %d, want ten all the time", n, minute)
+		}
+	}
+	if want := float64(10*61+boots[0]+boots[1]+boots[2]) / 60; math.Abs(r.Summary.InstanceHours-want) > 1e-9 {
+		t.Errorf("%v instance-hours, want %v", r.Summary.InstanceHours, want)
+	}
+	// What a scale-out asks for comes first: 13, of which the three old ones are not.
+	s.Cluster.Groups[0].Policies = []simulate.Policy{step(simulate.ChangeInCapacity, 49, open(6))}
+	s.Load = percent(10, 50, 40)
+	for minute, n := range expect(t, s, "1 g reclaim 10->10", "1 g rebalance 10->10", "1 g policy 10->13", "end").Series.Groups[0].InService {
+		there := 10
+		for _, boot := range boots {
+			if minute >= 1+boot {
+				there = min(13, there+1)
+			}
+		}
+		if int(n) != there {
+			t.Fatalf("%d serve at minute %d, want %d", n, minute, there)
+		}
+	}
+}
+
 // TestRescue adds one instance for each notice, whatever the cooldown, up to
 // the maximum.
 func TestRescue(t *testing.T) {
@@ -132,9 +174,25 @@ func TestPrice(t *testing.T) {
 	expect(t, s, "end")
 }
 
-// TestPurchaseOptions: a base on-demand, above it a percentage, fractions
-// on-demand; scale-in keeps that, the least preferred type goes first.
+// TestPurchaseOptions: a base on-demand, above it a percentage, fractions rounded
+// up in favour of on-demand; scale-in keeps that, the least preferred type goes first:
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/mixed-instances-groups-set-up-overview.html
 func TestPurchaseOptions(t *testing.T) {
+	for _, example := range []struct {
+		base    int
+		percent float64
+		spot    [4]int32 // of 10, 20, 30 and 40
+	}{{10, 50, [4]int32{0, 5, 10, 15}}, {0, 0, [4]int32{10, 20, 30, 40}}, {0, 60, [4]int32{4, 8, 12, 16}}, {0, 100, [4]int32{}}, {12, 0, [4]int32{0, 8, 18, 28}}} {
+		for i, size := range []int{10, 20, 30, 40} {
+			for _, from := range []int{size, 10} { // as a group begins, and grows
+				s := lab(from, percent(10, 90), simple(simulate.ExactCapacity, size, high(1)))
+				s.Cluster.Groups[0].OnDemandBase, s.Cluster.Groups[0].OnDemandPercent = example.base, example.percent
+				if got := run(t, s).Series.Groups[0].Spot[1]; got != example.spot[i] {
+					t.Errorf("base %d, then %v %%: %d spot of %d, want %d", example.base, example.percent, got, size, example.spot[i])
+				}
+			}
+		}
+	}
 	s := lab(10, percent(10, 90, 90, 10), simple(simulate.ExactCapacity, 12, high(50)), simple(simulate.ExactCapacity, 3, low(50)))
 	g := &s.Cluster.Groups[0]
 	g.OnDemandBase, g.OnDemandPercent = 2, 30

@@ -27,6 +27,10 @@ func TestEvenShare(t *testing.T) {
 	if got := r.Summary; got.OverObjective != got.Duration {
 		t.Errorf("%v above the objective, want %v", got.OverObjective, got.Duration)
 	}
+	s.Load = minutes(3.2, 3.3) // 80 % of the small ones, then more
+	if got := run(t, s).Summary; got.OverObjective != got.Duration-time.Minute {
+		t.Errorf("%v above the objective of %v, want all but a minute", got.OverObjective, got.Duration)
+	}
 }
 
 // TestOverload drops what does not fit, or lets it wait as far as the queue goes.

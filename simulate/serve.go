@@ -10,6 +10,7 @@ type size struct {
 // overload is the work of the cluster and what becomes of it.
 type overload struct {
 	objective float64 // fraction of CPU
+	byCores   bool
 	queue     float64 // seconds of capacity that may wait
 	seconds   float64 // of a step
 
@@ -52,9 +53,9 @@ func (sim *Simulator) refresh(now int) {
 	}
 }
 
-// serve spreads the demand, and what waits from before, evenly over all
-// instances in service, whatever their size. One that is saturated lets work
-// wait, as far as the queue goes, or drops it.
+// serve spreads the demand, and what waits from before, over all instances in
+// service: evenly, whatever their size, or by choice in proportion to it. One that
+// is saturated lets work wait, as far as the queue goes, or drops it.
 func (sim *Simulator) serve(demand float64) {
 	o := &sim.overload
 	o.demand += demand * o.seconds
@@ -71,17 +72,22 @@ func (sim *Simulator) serve(demand float64) {
 			o.over++
 		}
 	} else {
-		share := offered / float64(o.serving)
-		if share > o.smallest*o.objective {
+		each, perCore := offered/float64(o.serving), 0.0 // one of them is 0
+		if o.byCores {
+			each, perCore = 0, offered/o.capacity
+		}
+		least := each + perCore*o.smallest
+		if least > o.smallest*o.objective {
 			o.over++
 		}
-		if share > o.smallest {
+		if least > o.smallest {
 			served = 0
 		}
 		for i := range sim.sizes {
 			s := &sim.sizes[i]
+			share := each + perCore*s.vcpus
 			s.cpu = min(million, int(share/s.vcpus*million+0.5))
-			if share > o.smallest {
+			if least > o.smallest {
 				served += float64(s.serving) * min(share, s.vcpus)
 			}
 		}
@@ -112,8 +118,10 @@ func (sim *Simulator) publish() {
 	}
 }
 
-// histogram counts steps by how many instances of a constant fleet they need.
+// histogram counts steps by how many instances of a constant fleet they need, of
+// the smallest where work is shared by cores.
 type histogram struct {
+	vcpus   float64 // of an instance
 	perCore float64 // instances
 	steps   []int
 }

@@ -75,31 +75,45 @@ func (sim *Simulator) peakFleet(hours, cost float64) Fleet {
 }
 
 // constantFleet gives every group its minimum, and what is needed beyond to the
-// cheapest that has room. Its spot instances are never reclaimed.
+// cheapest that has room. Its spot instances are never reclaimed. Where work is
+// shared by cores, it is they that are needed and have to be cheap.
 func (sim *Simulator) constantFleet(hours float64, total int, cost float64) Fleet {
-	need := sim.overload.fleet.least(sim.overload.over)
+	need := float64(sim.overload.fleet.least(sim.overload.over))
 	sizes := make([]int, len(sim.groups))
-	have := 0
+	have := 0.0
 	for i := range sim.groups {
 		sizes[i] = sim.groups[i].spec.Min
-		have += sizes[i]
+		have += sim.constantSize(&sim.groups[i], sizes[i])
 	}
-	for ; have < need; have++ {
-		best, least := 0, math.Inf(1)
+	for have < need {
+		best, least, gained := 0, math.Inf(1), 1.0
 		for i := range sim.groups {
 			g := &sim.groups[i]
-			more := sim.constantCost(g, sizes[i]+1, total) - sim.constantCost(g, sizes[i], total)
+			size := sim.constantSize(g, sizes[i]+1) - sim.constantSize(g, sizes[i])
+			more := (sim.constantCost(g, sizes[i]+1, total) - sim.constantCost(g, sizes[i], total)) / size
 			if sizes[i] < g.spec.Max && more < least {
-				best, least = i, more
+				best, least, gained = i, more, size
 			}
 		}
 		sizes[best]++
+		have += gained
 	}
-	f := Fleet{Instances: have}
+	var f Fleet
 	for i := range sim.groups {
+		f.Instances += sizes[i]
 		f.Cost += sim.constantCost(&sim.groups[i], sizes[i], total) * hours
 	}
 	return f.against(cost)
+}
+
+// constantSize is how much n instances of a group are of the fleet that is needed:
+// as many, or where work is shared by cores, as many of the smallest.
+func (sim *Simulator) constantSize(g *group, n int) float64 {
+	if !sim.overload.byCores {
+		return float64(n)
+	}
+	onDemand := g.onDemandTarget(n)
+	return (float64(onDemand)*g.spec.Types[0].VCPUs + float64(n-onDemand)*g.spec.Types[g.first].VCPUs) / sim.overload.fleet.vcpus
 }
 
 // constantCost is n instances of a group's preferred type over a run, in USD
@@ -107,7 +121,7 @@ func (sim *Simulator) constantFleet(hours float64, total int, cost float64) Flee
 func (sim *Simulator) constantCost(g *group, n, total int) float64 {
 	onDemand := g.onDemandTarget(n)
 	return float64(onDemand*total)*g.spec.Types[0].OnDemandPrice +
-		float64(n-onDemand)*sim.market.types[g.types[0].market].paid
+		float64(n-onDemand)*sim.market.types[g.types[g.first].market].paid
 }
 
 // against fills in the saving.

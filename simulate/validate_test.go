@@ -144,3 +144,27 @@ func TestParameters(t *testing.T) {
 		}
 	}
 }
+
+// TestSweepChangesOneParameter, and runs of what is not changed are the scenario's.
+func TestSweepChangesOneParameter(t *testing.T) {
+	s := scenario(6 * time.Hour)
+	s.Model.ScaleInOrder = simulate.NewestFirst // a sweep begins with the scenario's model
+	trials, err := simulate.Sweep(context.Background(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := 0
+	for _, p := range simulate.Parameters() {
+		values += len(p.Sweep)
+	}
+	if len(trials) != values {
+		t.Fatalf("%d trials, want %d", len(trials), values)
+	}
+	for _, trial := range trials {
+		changed := s
+		trial.Parameter.Set(&changed.Model, trial.Value)
+		if diff := cmp.Diff(run(t, changed), trial.Result); diff != "" {
+			t.Errorf("%s at %v: %s", trial.Parameter.Name, trial.Value, diff)
+		}
+	}
+}
