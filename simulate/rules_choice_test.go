@@ -48,7 +48,6 @@ func TestChoiceOfType(t *testing.T) {
 	g.OnDemandPercent = 0
 	g.Types = append(g.Types, simulate.InstanceType{Name: "u", VCPUs: 2, OnDemandPrice: 1, SpotPrice: 0.1})
 	g.Policies[1].Alarms[0].EvaluationPeriods = 2
-	s.Market.Prices = []simulate.PriceChange{{At: 2 * time.Minute, Type: "u", Price: 0.5}}
 	capacities := func(want ...float64) {
 		t.Helper()
 		if got := run(t, s).Series.Capacity[:len(want)]; !cmp.Equal(got, want) {
@@ -59,13 +58,15 @@ func TestChoiceOfType(t *testing.T) {
 	capacities(4, 4, 4, 5)
 	s.Model.CheapestSpotFirst = true
 	s.Load = minutes(1, 1, 7.5, 1)
+	capacities(8, 8, 8, 10)
+	s.Market.Prices = []simulate.PriceChange{{At: 2 * time.Minute, Type: "u", Price: 0.5}}
 	capacities(8, 8, 8, 9) // of u, then of t, for u costs more
 	g.Policies[1].Alarms[0].Threshold = 30
 	g.Policies[0].Alarms[0].Threshold = 101 // never
 	s.Load = minutes(1, 0)
-	capacities(8, 8, 4) // before the price rises, all are u
-	g.OnDemandPercent = 100
-	capacities(4, 4, 2) // of t
+	capacities(8, 8, 4)     // before the price rises, all are u
+	g.OnDemandPercent = 100 // by the group's order
+	capacities(4, 4, 2)
 
 	// With two of t besides, the dearer go: those of u, or of t where u is cheap again.
 	g.OnDemandPercent, g.Policies[0].Alarms[0].Threshold = 0, 60
@@ -74,6 +75,11 @@ func TestChoiceOfType(t *testing.T) {
 	capacities(8, 8, 8, 10, 10, 6)
 	s.Market.Prices = append(s.Market.Prices, simulate.PriceChange{At: 4 * time.Minute, Type: "u", Price: 0.1})
 	capacities(8, 8, 8, 10, 10, 8)
+
+	// What is launched on-demand is of the first type, whatever spot costs.
+	s.Market.Prices, g.OnDemandPercent = nil, 100
+	s.Load = minutes(2, 2, 3.9, 2)
+	capacities(4, 4, 4, 6)
 }
 
 // TestChoiceOfFirstEvaluation: once N periods lie after the start, or one, with

@@ -1,7 +1,5 @@
 package simulate
 
-import "slices"
-
 // reconcile launches and terminates until the group has its desired capacity.
 func (g *group) reconcile(now int, sim *Simulator) {
 	if extra := g.books - g.pending - g.ghosts + g.released - g.desired; g.released > 0 && extra > 0 {
@@ -61,23 +59,16 @@ func (g *group) shrink(n, now int, sim *Simulator) {
 }
 
 // giveUp no longer counts as many as n of the instances that EC2 takes, those that
-// were marked first, and returns what is left of n. They keep their order.
+// were marked first, and returns what is left of n.
 func (g *group) giveUp(n int) int {
-	for i := 0; i < len(g.cohorts) && n > 0; i++ {
-		c := g.cohorts[i]
-		if c.n == 0 || c.life != doomed || !c.booked {
-			continue
-		}
-		c.n = min(n, c.n)
-		n -= c.n
-		g.count(&c, -1)
-		c.booked = false
-		g.count(&c, 1)
-		if g.cohorts[i].n -= c.n; g.cohorts[i].n > 0 {
-			g.cohorts = slices.Insert(g.cohorts, i, c)
-			i++
-		} else {
-			g.cohorts[i] = c
+	for i, end := 0, len(g.cohorts); i < end && n > 0; i++ {
+		if c := g.cohorts[i]; c.n > 0 && c.life == doomed && c.booked {
+			c.n = min(n, c.n)
+			g.count(&c, -1)
+			g.cohorts[i].n -= c.n
+			n -= c.n
+			c.booked = false
+			g.add(c)
 		}
 	}
 	return n

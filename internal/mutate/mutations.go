@@ -188,7 +188,6 @@ var mutations = []mutation{
 	{name: "margin is no tenth", file: "reclaim.go", old: "max(g.model.RebalanceMargin, g.spec.Max/10)", new: "g.model.RebalanceMargin"},
 	{name: "old ones go together", file: "scalein.go", old: "g.released > 0 && extra > 0 {", new: "g.released > 0 && extra > 0 && g.pending == 0 {"},
 	{name: "old ones go before a scale-out is there", file: "scalein.go", old: " + g.released - g.desired;", new: ";"},
-	{name: "given up out of order", file: "scalein.go", old: "			g.cohorts = slices.Insert(g.cohorts, i, c)\n			i++\n", new: "			g.cohorts = append(g.cohorts, c)\n"},
 	{name: "newest always reclaimed", file: "reclaim.go", old: "if g.model.ReclaimNewestFirst {", new: "if true {"},
 	{name: "newest never reclaimed", file: "reclaim.go", old: "if g.model.ReclaimNewestFirst {", new: "if false {"},
 	// Verdicts.
