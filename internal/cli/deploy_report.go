@@ -20,7 +20,7 @@ func (a *app) rollOut(ctx context.Context, cfg rollout.Config, asJSON bool) erro
 	report, err := rollout.Run(ctx, cfg)
 	stop()
 	shown.end()
-	if len(report.Instances) > 0 {
+	if err == nil || len(report.Instances) > 0 {
 		if asJSON {
 			err = errors.Join(err, printJSON(a.stdout, report))
 		} else {
@@ -92,6 +92,10 @@ func printPlan(w io.Writer, p deployPlan) {
 }
 
 func printReport(w io.Writer, r rollout.Report) {
+	if len(r.Instances) == 0 {
+		fmt.Fprintf(w, "%s of %s has no instances: nothing to do\n", r.Cluster, r.Environment)
+		return
+	}
 	header := []string{"instance", "lifecycle", "outcome", "before", "after", "state", "health", "detail"}
 	if !slices.ContainsFunc(r.Instances, func(i rollout.Result) bool { return i.Detail != "" }) {
 		header = header[:len(header)-1]

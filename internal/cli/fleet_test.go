@@ -106,6 +106,7 @@ func (b builds) put(artifact, name, content string) {
 //	machine ID break-by        makes setups by playbook 8 fail
 //	machine ID silent          takes the tags away
 //	machine ID setting-up      has it say that it is not done yet
+//	empty                      takes all instances away
 //	promote ARTIFACT VERSION   moves latest-stable
 //	deploying dead|alive       leaves the journal of a deploy
 func TestFleetScripts(t *testing.T) {
@@ -143,6 +144,12 @@ func TestFleetScripts(t *testing.T) {
 					cloudOf(ts).Tag(args[0], map[string]string{fleet.ReleaseTag: fleet.SettingUp})
 				case "silent":
 					cloudOf(ts).Tag(args[0], map[string]string{fleet.ReleaseTag: "", fleet.PlaybookTag: ""})
+				}
+			},
+			"empty": func(ts *testscript.TestScript, _ bool, _ []string) {
+				cloud := cloudOf(ts)
+				for _, group := range []string{cloud.Spot, cloud.OnDemand} {
+					cloud.Resize(group, 0)
 				}
 			},
 			"promote": func(ts *testscript.TestScript, _ bool, args []string) {

@@ -216,7 +216,11 @@ func unknownCommand(group *cobra.Command, args []string) error {
 func exactly(names ...string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) < len(names) {
-			return fmt.Errorf("%s is missing", strings.Join(names[len(args):], " and "))
+			verb := "is"
+			if len(args)+1 < len(names) {
+				verb = "are"
+			}
+			return fmt.Errorf("%s %s missing", strings.Join(names[len(args):], " and "), verb)
 		}
 		return noArgs(nil, args[len(names):])
 	}

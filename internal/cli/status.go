@@ -73,6 +73,10 @@ func printCluster(w io.Writer, c fleet.Cluster, releases []fleet.Running, now ti
 	for _, g := range c.Groups {
 		fmt.Fprintf(w, "  %s: %d wanted, %d to %d allowed\n", g.Name, g.Desired, g.Min, g.Max)
 	}
+	if len(c.Instances) == 0 {
+		fmt.Fprintln(w, "no instances")
+		return
+	}
 	rows := make([][]any, len(c.Instances))
 	for n, i := range c.Instances {
 		release := i.Release.String()

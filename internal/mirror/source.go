@@ -59,7 +59,7 @@ func (s Source) Validate() error {
 	}
 	for _, file := range append(slices.Clone(s.Keys), s.From) {
 		if _, err := os.Stat(file); file != "" && err != nil {
-			return check.InputError{Err: err}
+			return check.InputErrorf("%s: %w", file, check.Cause(err))
 		}
 	}
 	return nil

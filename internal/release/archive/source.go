@@ -88,7 +88,7 @@ func collect(ctx context.Context, dir string, paths []string, output string) ([]
 func (c *collector) addPath(ctx context.Context, p string) error {
 	info, err := os.Lstat(filepath.Join(c.dir, p))
 	if err != nil {
-		return check.InputError{Err: err}
+		return check.InputErrorf("%s: %w", filepath.Join(c.dir, p), check.Cause(err))
 	}
 	if info.IsDir() {
 		return c.addTree(ctx, p)
