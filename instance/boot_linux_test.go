@@ -85,7 +85,11 @@ func slowPlaybook(t *testing.T, seconds int) (dir string) {
 // where the one before it has ended.
 func TestMachine(t *testing.T) {
 	requireMachines(t)
+	t.Parallel() // no other test's machine has a web server
+	chain := newChain(t)
+	start(t, chain.Broker.Start, chain.Index.Start, chain.Indexer.Start)
 	c := newCloud(t)
+	c.settings = shipping(chain)
 	c.put(instance.SetupKey(instance.SetupSHA256()), instance.Setup())
 	c.publishAgent()
 	one := c.publish(service, page(t, "one"))
@@ -107,6 +111,7 @@ func TestMachine(t *testing.T) {
 		{"no service without an agent", noAgent},
 		{"first boot", func(t *testing.T, c *cloud, m *machine) { firstBoot(t, c, m, one) }},
 		{"the agent watches", agentWatches},
+		{"its logs are in the index", func(t *testing.T, c *cloud, m *machine) { ships(t, c, m, chain) }},
 		{"again, and nothing changes", again},
 		{"what is wrong is refused", refusals},
 		{"a playbook that fails halfway", failsHalfway},
@@ -137,8 +142,14 @@ func wrongSetupScript(t *testing.T, c *cloud, m *machine) {
 // agentArtifact is the agent for this architecture.
 var agentArtifact = instance.AgentArtifact(runtime.GOARCH)
 
-// noAgent boots a machine whose environment has no agent.
+// noAgent boots a machine whose environment has no agent, and whose setup log
+// has grown large.
 func noAgent(t *testing.T, c *cloud, m *machine) {
+	const log, limit = "var/log/tandem/setup.log", 64 << 20
+	write(t, m.path(log), "")
+	if err := os.Truncate(m.path(log), limit+1); err != nil {
+		t.Fatal(err)
+	}
 	key := agentArtifact + "/" + environment + "/latest-stable.txt"
 	pointer := c.get(key)
 	defer c.put(key, pointer)
@@ -151,6 +162,9 @@ func noAgent(t *testing.T, c *cloud, m *machine) {
 	}
 	if m.exists(healthFile) || m.exists("usr/local/bin/spotwatch") || m.releases(t) != "" {
 		t.Error("something was configured")
+	}
+	if old := m.stat(t, log+".1"); old.Size() != limit+1 || !strings.Contains(m.read(t, log), "was it published") {
+		t.Errorf("a log of %d bytes was not put aside", old.Size())
 	}
 }
 
@@ -165,8 +179,17 @@ func agentWatches(t *testing.T, c *cloud, m *machine) {
 	if text := m.read(t, log); !strings.Contains(text, c.instance) || !strings.Contains(text, `"group":"prod-obelix-spot"`) {
 		t.Errorf("it does not know who it is:\n%s", text)
 	}
-	if got, want := m.read(t, "var/log/systemctl"), "daemon-reload\nenable --quiet spotwatch.service\nrestart spotwatch.service\n"; got != want {
-		t.Errorf("systemctl was asked for\n%s", got)
+	const want = `daemon-reload
+enable --quiet spotwatch.service
+restart spotwatch.service
+daemon-reload
+enable --quiet --now tandem-logs-checkpoint.timer tandem-logs-refresh.timer
+enable --quiet tandem-logs.service
+restart tandem-logs.service
+restart tandem-logs.service
+` // the second time for the release
+	if got := m.read(t, "var/log/systemctl"); got != want {
+		t.Errorf("systemctl was asked for\n%swant\n%s", got, want)
 	}
 	// Before all that may fail for reasons of the service's.
 	setup := m.read(t, "var/log/tandem/setup.log")
@@ -234,10 +257,7 @@ func serves(t *testing.T, want string) {
 func again(t *testing.T, _ *cloud, m *machine) {
 	before := m.stat(t, healthFile)
 	record := m.read(t, recordFile)
-	const log, limit = "var/log/tandem/setup.log", 64 << 20
-	if err := os.Truncate(m.path(log), limit+1); err != nil {
-		t.Fatal(err)
-	}
+	asked := m.read(t, "var/log/systemctl")
 	out, err := m.setup()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -245,11 +265,8 @@ func again(t *testing.T, _ *cloud, m *machine) {
 	if !regexp.MustCompile(`localhost +: ok=[0-9]+ +changed=0 .*failed=0`).MatchString(out) {
 		t.Errorf("a second run changes something:\n%s", out)
 	}
-	if old := m.stat(t, log+".1"); old.Size() != limit+1 || !strings.Contains(m.read(t, log), "configured obelix 1") {
-		t.Errorf("a log of %d bytes was not put aside", old.Size())
-	}
-	if text := m.read(t, "var/log/systemctl"); strings.Count(text, "restart") != 1 {
-		t.Errorf("the same agent was started again:\n%s", text)
+	if text := m.read(t, "var/log/systemctl"); text != asked {
+		t.Errorf("services that run were touched:\n%s", text)
 	}
 	if !os.SameFile(before, m.stat(t, healthFile)) {
 		t.Error("the health file was away for a while")

@@ -45,6 +45,8 @@ type cloud struct {
 	ec2    *ec2.Client
 	// instance is the machine's id.
 	instance string
+	// settings are those that not every machine has, or that are others there.
+	settings []instance.Setting
 	// refusals is how many more requests are answered with 503.
 	refusals chan struct{}
 }
@@ -60,15 +62,9 @@ func newCloud(t *testing.T) *cloud {
 			t.Error(err)
 		}
 	})
-	for name, value := range moto.Environment(server.URL) {
-		t.Setenv(name, value)
-	}
 	c := &cloud{t: t, moto: server.URL, refusals: make(chan struct{}, 100)}
 	c.url = mototest.NewProxy(t, server.URL, c.fault).URL
-	cfg, err := awsclient.Connect(t.Context(), awsclient.Config{Region: moto.Region})
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := moto.Config(server.URL)
 	c.client = awsclient.NewS3(cfg)
 	c.ec2 = ec2.NewFromConfig(cfg)
 	c.bucket = mototest.Bucket(t, c.client)
@@ -163,7 +159,8 @@ func (c *cloud) metadata() string {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.instance = *out.Instances[0].InstanceId
+	id := *out.Instances[0].InstanceId
+	c.instance = id
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Method == http.MethodPut && r.URL.Path == "/latest/api/token" && r.Header.Get("X-aws-ec2-metadata-token-ttl-seconds") != "":
@@ -171,7 +168,7 @@ func (c *cloud) metadata() string {
 		case r.Header.Get("X-aws-ec2-metadata-token") != "a-token":
 			w.WriteHeader(http.StatusUnauthorized)
 		case r.URL.Path == "/latest/meta-data/instance-id":
-			fmt.Fprint(w, c.instance)
+			fmt.Fprint(w, id)
 		default:
 			w.WriteHeader(http.StatusNotFound)
 		}
@@ -198,30 +195,35 @@ func (c *cloud) tags() string {
 }
 
 // userData is that of a launch template, rendered as the construct does.
-func (c *cloud) userData(sum string, more ...instance.Setting) string {
+func (c *cloud) userData(sum string) string {
 	c.t.Helper()
+	others := map[string]bool{}
+	for _, each := range c.settings {
+		others[each.Name] = true
+	}
+	settings := slices.DeleteFunc([]instance.Setting{
+		{Name: "AWS_REGION", Value: moto.Region},
+		{Name: "AWS_DEFAULT_REGION", Value: moto.Region},
+		{Name: "TANDEM_ENVIRONMENT", Value: environment},
+		{Name: "TANDEM_SERVICE", Value: service},
+		{Name: "TANDEM_PLAYBOOK", Value: playbook},
+		{Name: "TANDEM_BUILD_BUCKET", Value: c.bucket},
+		{Name: "TANDEM_CLUSTER", Value: service},
+		{Name: "TANDEM_LIFECYCLE", Value: "spot"},
+		{Name: "TANDEM_GROUP", Value: "prod-obelix-spot"},
+		{Name: "TANDEM_RESCUE_GROUP", Value: "prod-obelix-on-demand"},
+		{Name: "TANDEM_RESCUE_POLICY_ARN", Value: "rescue"},
+		{Name: "TANDEM_TARGET_GROUP_ARN", Value: "web"},
+		{Name: "TANDEM_HEALTH_PATH", Value: "/health?from=alb&deep=no"},
+		{Name: "TANDEM_IDLE_SECONDS", Value: "60"},
+	}, func(s instance.Setting) bool { return others[s.Name] })
 	script, err := instance.UserData(instance.UserDataConfig{
 		Region:      moto.Region,
 		Bucket:      c.bucket,
 		SetupKey:    instance.SetupKey(instance.SetupSHA256()),
 		SetupSHA256: sum,
-		Settings: append([]instance.Setting{
-			{Name: "AWS_REGION", Value: moto.Region},
-			{Name: "AWS_DEFAULT_REGION", Value: moto.Region},
-			{Name: "TANDEM_ENVIRONMENT", Value: environment},
-			{Name: "TANDEM_SERVICE", Value: service},
-			{Name: "TANDEM_PLAYBOOK", Value: playbook},
-			{Name: "TANDEM_BUILD_BUCKET", Value: c.bucket},
-			{Name: "TANDEM_CLUSTER", Value: service},
-			{Name: "TANDEM_LIFECYCLE", Value: "spot"},
-			{Name: "TANDEM_GROUP", Value: "prod-obelix-spot"},
-			{Name: "TANDEM_RESCUE_GROUP", Value: "prod-obelix-on-demand"},
-			{Name: "TANDEM_RESCUE_POLICY_ARN", Value: "rescue"},
-			{Name: "TANDEM_TARGET_GROUP_ARN", Value: "web"},
-			{Name: "TANDEM_HEALTH_PATH", Value: "/health?from=alb&deep=no"},
-			{Name: "TANDEM_IDLE_SECONDS", Value: "60"},
-		}, more...),
-		Preamble: "echo 'PREAMBLE=ran' >> /etc/tandem/instance.env",
+		Settings:    append(settings, c.settings...),
+		Preamble:    "echo 'PREAMBLE=ran' >> /etc/tandem/instance.env",
 	})
 	if err != nil {
 		c.t.Fatal(err)

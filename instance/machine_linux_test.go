@@ -14,13 +14,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tandem-iac/tandem/internal/logstest"
 	machines "github.com/tandem-iac/tandem/internal/machine"
 	"github.com/tandem-iac/tandem/internal/moto"
 	"github.com/tandem-iac/tandem/internal/needs"
 )
 
-// isolated says that the tests run in namespaces of their own.
-const isolated = "TANDEM_TEST_ISOLATED"
+// isolated says that the tests run in namespaces of their own, programs where
+// those of logstest are, which have been built before: out here there is a network.
+const (
+	isolated = "TANDEM_TEST_ISOLATED"
+	programs = "TANDEM_TEST_PROGRAMS"
+)
 
 // TestMain runs the tests of the superuser in a network of their own, where
 // port 80 is free, and among processes of their own, which end with them.
@@ -38,7 +43,15 @@ func TestMain(m *testing.M) {
 }
 
 // isolate runs this program again and returns its exit code.
-func isolate() (int, error) {
+func isolate() (code int, err error) {
+	dir, err := os.MkdirTemp("", "instance-")
+	if err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := logstest.Build(context.Background(), dir); err != nil {
+		return 1, err
+	}
 	if _, err := exec.LookPath("moto_server"); err != nil {
 		// It will be installed, for which there has to be a network.
 		server, err := moto.Start(context.Background())
@@ -51,13 +64,13 @@ func isolate() (int, error) {
 	}
 	runtime.LockOSThread() // which the child dies with
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Env = append(os.Environ(), isolated+"=1")
+	cmd.Env = append(os.Environ(), isolated+"=1", programs+"="+dir)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: machines.Namespaces,
 		Pdeathsig:  syscall.SIGKILL,
 	}
-	err := cmd.Run()
+	err = cmd.Run()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:

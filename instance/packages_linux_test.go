@@ -28,6 +28,7 @@ const installPlaybook = `- hosts: all
 // environment's own it comes up.
 func TestMachineInstallsFromMirror(t *testing.T) {
 	requireMachines(t)
+	t.Parallel()
 	packagetest.Tools(t)
 	c := newCloud(t)
 	c.put(instance.SetupKey(instance.SetupSHA256()), instance.Setup())
@@ -39,6 +40,7 @@ func TestMachineInstallsFromMirror(t *testing.T) {
 	c.promoteFirst(service)
 	c.promoteFirst(playbook)
 	url, key := c.mirror(t)
+	c.settings = []instance.Setting{{Name: "TANDEM_PACKAGES_URL", Value: url}}
 
 	t.Run("apt", func(t *testing.T) {
 		m := newMachine(t, c.url)
@@ -46,7 +48,7 @@ func TestMachineInstallsFromMirror(t *testing.T) {
 		m.claim(t, "debian", "12")
 		write(t, m.path("etc/apt/apt.conf.d/00test"), "Acquire::Retries \"0\";\n") // what is down stays down
 		installs(t, m, url, source{config: "etc/apt/apt.conf.d/99tandem-packages", install: "apt-get install --yes web"}, func() (string, error) {
-			console, err := m.boot(t, c.userData(instance.SetupSHA256(), instance.Setting{Name: "TANDEM_PACKAGES_URL", Value: url}))
+			console, err := m.boot(t, c.userData(instance.SetupSHA256()))
 			if err == nil && !m.exists(healthFile) {
 				err = errors.New("no health file")
 			}

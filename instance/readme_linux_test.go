@@ -19,6 +19,7 @@ import (
 // in the README, and so are not compared.
 func TestReadmeMirror(t *testing.T) {
 	requireMachines(t)
+	t.Parallel()
 	packagetest.Tools(t)
 	steps := readme.Steps(t, "../README.md", "Install while the mirrors are down, without AWS")
 	if len(steps) < 8 || !strings.HasPrefix(steps[2].Command, "tandem packages sync hello ") {

@@ -74,30 +74,19 @@ func TestSystemd(t *testing.T) {
 
 func newBooted(t *testing.T, c *cloud) *booted {
 	t.Helper()
-	b := &booted{t: t}
-	dir := t.TempDir()
+	b := &booted{t: t, logs: newChain(t)}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	must(logstest.Build(t.Context(), dir))
+	start(t, b.logs.Broker.Start, b.logs.Index.Start, b.logs.Indexer.Start)
 	var err error
-	b.logs, err = logstest.NewChain(t.TempDir(), dir, nil)
-	must(err)
-	t.Cleanup(func() {
-		if err := b.logs.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	for _, start := range []func() error{b.logs.Broker.Start, b.logs.Index.Start, b.logs.Indexer.Start} {
-		must(start())
-	}
 	b.cluster, err = rescuetest.NewCloud(t.Context(), c.moto, rescuetest.Size{Spot: 1, OnDemand: 1, Max: 3})
 	must(err)
 	t.Cleanup(b.cluster.Close)
-	mock, err := rescuetest.StartMock(t.Context(), dir)
+	mock, err := rescuetest.StartMock(t.Context(), t.TempDir())
 	must(err)
 	t.Cleanup(func() {
 		if err := mock.Stop(); err != nil {
@@ -110,13 +99,12 @@ func newBooted(t *testing.T, c *cloud) *booted {
 	b.machine = newMachine(t, c.url)
 	b.env = append(b.env, "AWS_EC2_METADATA_SERVICE_ENDPOINT="+b.metadata.URL)
 	write(t, b.path("etc/tandem/spotwatch.env"), "AWS_ENDPOINT_URL="+b.cluster.URL+"\n")
-	var more []instance.Setting
 	for _, s := range [][2]string{
 		{"TANDEM_GROUP", b.cluster.Spot}, {"TANDEM_RESCUE_GROUP", b.cluster.OnDemand}, {"TANDEM_RESCUE_POLICY_ARN", b.cluster.Policy},
 		{"TANDEM_TARGET_GROUP_ARN", b.cluster.TargetGroup}, {"TANDEM_LOG_BROKERS", b.logs.Address}, {"TANDEM_LOG_TOPIC", logstest.Topic},
 		{"TANDEM_POLL_SECONDS", "1"}, {"TANDEM_DEREGISTRATION_SECONDS", "1"},
 	} {
-		more = append(more, instance.Setting{Name: s[0], Value: s[1]})
+		c.settings = append(c.settings, instance.Setting{Name: s[0], Value: s[1]})
 	}
 	t.Cleanup(func() {
 		if b.Booted == nil {
@@ -126,7 +114,7 @@ func newBooted(t *testing.T, c *cloud) *booted {
 			t.Error(err)
 		}
 	})
-	b.boot(c.userData(instance.SetupSHA256(), more...))
+	b.boot(c.userData(instance.SetupSHA256()))
 	return b
 }
 
