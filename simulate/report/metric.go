@@ -61,6 +61,8 @@ var metrics = []Metric{
 		func(s simulate.Summary) float64 { return s.PeakFleet.Cost }},
 	{"saving_percent", "saved against that fleet", percent,
 		func(s simulate.Summary) float64 { return s.PeakFleet.Saving }},
+	{"constant_fleet_instances", "instances of the best fleet of constant size", count,
+		func(s simulate.Summary) float64 { return float64(s.ConstantFleet.Instances) }},
 	{"constant_fleet_cost_usd", "cost of the best fleet of constant size", dollars,
 		func(s simulate.Summary) float64 { return s.ConstantFleet.Cost }},
 	{"constant_saving_percent", "saved against the best fleet of constant size", percent,

@@ -66,10 +66,22 @@ func TestPage(t *testing.T) {
 func checkFigures(ctx context.Context, t *testing.T, raw []byte) {
 	t.Helper()
 	var document struct {
-		Runs []struct{ Summary map[string]float64 }
+		Runs []struct {
+			Summary map[string]float64
+			Verdict report.Verdict
+		}
 	}
 	if err := json.Unmarshal(raw, &document); err != nil {
 		t.Fatal(err)
+	}
+	for n, run := range document.Runs {
+		var headline string
+		if err := chromedp.Run(ctx, chromedp.Evaluate(fmt.Sprintf("document.querySelectorAll('.headline')[%d].textContent", n), &headline)); err != nil {
+			t.Fatal(err)
+		}
+		if headline != run.Verdict.Headline {
+			t.Errorf("the page says %q of run %d, JSON %q", headline, n, run.Verdict.Headline)
+		}
 	}
 	for _, m := range report.Metrics() {
 		for n, run := range document.Runs {

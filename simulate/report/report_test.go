@@ -82,6 +82,13 @@ func TestVerdict(t *testing.T) {
 	both := aDay("both", 0)
 	both.Cluster.Groups[1].Policies = append(slices.Clone(growing.Cluster.Groups[1].Policies),
 		simulate.Policy{Name: "in", Steps: []simulate.Step{{Amount: -1}}, Alarms: []simulate.Alarm{{Name: "low"}}})
+	constant := func(name string, saving float64) report.Run {
+		run := aDay(name, 0)
+		run.Result.Summary.ConstantFleet = simulate.Fleet{Instances: 4, Cost: 9 / (1 - saving/100), Saving: saving}
+		return run
+	}
+	worse := constant("worse", -9.2)
+	worse.Result.Summary.Flaps = 5
 	for _, test := range []struct {
 		run   report.Run
 		grade report.Grade
@@ -95,6 +102,11 @@ func TestVerdict(t *testing.T) {
 		{stuck, report.Fair, "group prod-obelix-spot stood at its maximum"},
 		{growing, report.Fair, "no policy removes instances from group prod-obelix-spot"},
 		{both, report.Good, "75.0 % less cost"},
+		{aDay("varied", 0), report.Good, "16.7 % less than the best fleet of constant size"},
+		{constant("steady", 0), report.Good, "and no more than the best fleet of constant size"},
+		{constant("nearly", -1), report.Good, "and no more than the best fleet of constant size"},
+		{constant("needless", -1.1), report.Fair, "costs 1.1 % more than the best fleet of constant size: 4 instances"},
+		{worse, report.Fair, "costs 9.2 % more than the best fleet of constant size: 4 instances"},
 		{flapping, report.Fair, "5 changes were taken back"},
 	} {
 		v := report.New(test.run).Verdict()

@@ -12,7 +12,8 @@ import (
 type Grade string
 
 const (
-	// Good keeps the objective and loses no work.
+	// Good keeps the objective, loses no work, and costs no more than a fleet that
+	// never changes.
 	Good Grade = "good"
 	// Fair has something to look at.
 	Fair Grade = "fair"
@@ -48,6 +49,9 @@ const (
 	fairUnserved, poorUnserved = 0, 0.1
 	// fairOver and poorOver are percent of the time above the objective.
 	fairOver, poorOver = 0.5, 5
+	// fairConstant is how much more than the best fleet of constant size, in percent
+	// of its cost, a policy may cost; less is no difference worth a word.
+	fairConstant = 1
 	// fairFlaps is how many changes a day may be taken back.
 	fairFlaps = 4
 	// fairAtMax is percent of the time that a group stands at its maximum.
@@ -74,6 +78,9 @@ func verdict(r Run) Verdict {
 			fmt.Sprintf("CPU was above the objective of %g %% for %s", r.Objective, longTime(s.OverObjective))},
 		{-s.PeakFleet.Saving, -minimumSaving, 0,
 			"it " + saves(s.PeakFleet.Saving) + " the on-demand fleet sized for the peak"},
+		{-s.ConstantFleet.Saving, fairConstant, never,
+			fmt.Sprintf("it %s the best fleet of constant size: %d instances, known only in hindsight, keep the objective as well",
+				saves(s.ConstantFleet.Saving), s.ConstantFleet.Instances)},
 		{float64(s.Flaps) / days, fairFlaps, never,
 			fmt.Sprintf("%d changes were taken back soon after: scale-out and scale-in work against each other", s.Flaps)},
 	}
@@ -129,13 +136,21 @@ func grade(rules []rule, s simulate.Summary) Verdict {
 			}
 		}
 	}
-	saving := fmt.Sprintf("%s less cost than the on-demand fleet sized for the peak", percent(s.PeakFleet.Saving))
 	if len(v.Findings) == 0 {
-		v.Headline = "keeps the objective, serves everything, at " + saving
+		v.Headline = fmt.Sprintf("keeps the objective, serves everything, at %s less cost than the on-demand fleet sized for the peak, %s",
+			percent(s.PeakFleet.Saving), againstConstant(s.ConstantFleet.Saving))
 		return v
 	}
 	v.Grade, v.Headline = v.Findings[0].Grade, v.Findings[0].Text
 	return v
+}
+
+// againstConstant says how a good policy compares with the best fleet of constant size.
+func againstConstant(saving float64) string {
+	if saving <= fairConstant {
+		return "and no more than the best fleet of constant size"
+	}
+	return percent(saving) + " less than the best fleet of constant size"
 }
 
 func (r rule) grade() Grade {
