@@ -8,6 +8,9 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"github.com/tandem-iac/tandem/internal/awsclient"
 	"github.com/tandem-iac/tandem/internal/check"
 )
@@ -69,6 +72,22 @@ func plainly(err error) error {
 		want = "want a smaller number"
 	}
 	return errors.New(err.Error()[:at[0]] + want)
+}
+
+var unknownFlag = regexp.MustCompile(`^unknown flag: --(\S+)$`)
+
+// withNearFlag adds the flag of the command that was meant.
+func withNearFlag(cmd *cobra.Command, err error) error {
+	unknown := unknownFlag.FindStringSubmatch(err.Error())
+	if unknown == nil {
+		return err
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if near := check.Nearest(unknown[1], names); near != "" {
+		return fmt.Errorf("%w, did you mean --%s?", err, near)
+	}
+	return err
 }
 
 func exitCode(err error) int {

@@ -82,7 +82,7 @@ func run(ctx context.Context, args []string, a app) int {
 	cmd, err := root.ExecuteContextC(ctx)
 	switch {
 	case err != nil && !started: // cobra refused a flag or an argument
-		err = inputError{err: plainly(err), help: cmd.CommandPath()}
+		err = inputError{err: withNearFlag(cmd, plainly(err)), help: cmd.CommandPath()}
 	case err == nil:
 		err = out.err
 	}
@@ -111,6 +111,8 @@ Exit codes: 0 fine, 1 failure, 2 the input is wrong.`,
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
+	root.Version = thisBuild().String() // for --version
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddCommand(
 		newBootstrapCommand(a),

@@ -20,8 +20,7 @@ func newVersionCommand(a *app) *cobra.Command {
 		Use:   "version",
 		Short: "Print what this program was built from",
 		RunE: func(*cobra.Command, []string) error {
-			info, _ := debug.ReadBuildInfo() // nil without module support
-			b := buildOf(info, version, commit)
+			b := thisBuild()
 			if asJSON {
 				return printJSON(a.stdout, b)
 			}
@@ -41,6 +40,12 @@ type build struct {
 	// Dirty says that the build held uncommitted changes. Nil: unknown.
 	Dirty *bool  `json:"dirty"`
 	Go    string `json:"go"`
+}
+
+// thisBuild is that of the program itself.
+func thisBuild() build {
+	info, _ := debug.ReadBuildInfo() // nil without module support
+	return buildOf(info, version, commit)
 }
 
 // buildOf reads what the Go tool recorded, which -buildvcs=false leaves out; a
