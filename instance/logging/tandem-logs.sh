@@ -25,6 +25,7 @@ readonly spool=$var/spool           # what it has not shipped
 readonly checkpoint=$var/checkpoint # both, as of its last orderly end
 readonly clean=$var/clean           # there from an orderly end to the next start
 readonly said=$root/var/log/tandem/logs.log
+readonly notes=$root/var/log/tandem/shipping.log
 metadata=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}
 readonly metadata=${metadata%/}/latest
 
@@ -74,6 +75,7 @@ inputs() {
 	file cloud-init '/var/log/cloud-init*.log'
 	file setup '/var/log/tandem/setup*.log'
 	file spotwatch '/var/log/tandem/spotwatch*.log'
+	file shipping '/var/log/tandem/shipping*.log'
 }
 
 # configuration prints all of rsyslog's configuration.
@@ -223,13 +225,15 @@ checkpoint() {
 	read_settings
 	[ "$(spooled)" -lt $((${TANDEM_LOG_QUEUE_MIB:-1024} * 900000)) ] || fail 'the disk queue is full: it goes on without a note of how far it has come'
 	systemctl try-restart tandem-logs.service
+	# omkafka sends what brokers have refused again with the next line: here is one.
+	printf '%s noted how far the log shipping has come\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >> "$notes"
 }
 
 main() {
 	local changed=''
 	case ${1:-} in
 	prepare)
-		bounded "$said"
+		bounded "$said" "$notes"
 		render
 		rewind
 		;;

@@ -98,11 +98,13 @@ func TestLogsCheck(t *testing.T) {
 	}
 	server := httptest.NewServer(index)
 	t.Cleanup(server.Close)
+	at := now.Add(-time.Hour)
 	say := func(id, source, message string) {
 		t.Helper()
+		at = at.Add(time.Second)
 		name := fmt.Sprintf("%s:%d", id, len(index.Documents()))
 		err := index.Put("logs-"+now.Format("2006.01.02"), name, map[string]any{
-			"id": name, "@timestamp": now.Add(-time.Hour).Format(time.RFC3339Nano), "instance_id": id, "source": source, "message": message,
+			"id": name, "@timestamp": at.Format(time.RFC3339Nano), "instance_id": id, "source": source, "message": message,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -111,11 +113,17 @@ func TestLogsCheck(t *testing.T) {
 	marker := func(id string) string {
 		return fmt.Sprintf(`{"time":"…","level":"INFO","msg":"spotwatch final marker","instance":%q,"reason":"interruption"}`, id)
 	}
+	// A hook counts as it has ended last.
+	const flushed, unflushed = `{"msg":"hook ended","hook":"/etc/tandem/flush.d/90-tandem-logs"}`, `{"msg":"hook failed","hook":"/etc/tandem/flush.d/90-tandem-logs"}`
+	say("i-0bbb", "spotwatch", unflushed)
+	say("i-0bbb", "spotwatch", flushed)
 	say("i-0bbb", "spotwatch", marker("i-0bbb"))
 	// Neither what a service says nor what a hook says is a marker.
 	say("i-0ccc", "service", marker("i-0ccc"))
 	say("i-0ccc", "spotwatch", `{"msg":"hook says","line":"spotwatch final marker"}`)
-	say("i-0ddd", "spotwatch", `{"msg":"hook failed","hook":"/etc/tandem/flush.d/90-tandem-logs"}`)
+	say("i-0ddd", "spotwatch", flushed)
+	say("i-0ddd", "spotwatch", unflushed)
+	say("i-0ddd", "spotwatch", `{"msg":"hook ended","hook":"/etc/tandem/flush.d/10-another"}`)
 	say("i-0ddd", "spotwatch", marker("i-0ddd"))
 
 	run := func(wantCode int, args ...string) (stdout, stderr string) {

@@ -13,7 +13,7 @@ type State string
 const (
 	// Complete: the final marker is there, and so is what came before it.
 	Complete State = "complete"
-	// Unshipped: the marker is there, but its hook could not ship all.
+	// Unshipped: the marker is there, but its hook could not ship all when it ran last.
 	Unshipped State = "unshipped"
 	// Lost: there is no marker.
 	Lost State = "no marker"

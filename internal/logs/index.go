@@ -35,8 +35,9 @@ const (
 	page  = 1000
 	// maxAnswer is the size, in bytes, above which an answer is given up.
 	maxAnswer = 64 << 20
-	// hookFailed is what the agent logs of a hook that has failed.
+	// hookFailed and hookEnded are what the agent logs of a hook.
 	hookFailed = "hook failed"
+	hookEnded  = "hook ended"
 	// flushHook is the hook that ships all there is.
 	flushHook = "90-tandem-logs"
 )
@@ -45,8 +46,18 @@ const (
 type Trace struct {
 	// Marker is when its final marker was read. Zero: it is not there.
 	Marker time.Time
-	// Unshipped says that its hook could not ship all there was.
+	// Unshipped says that its hook, when it ran last, could not ship all there was.
 	Unshipped bool
+
+	flushed time.Time
+}
+
+// flush notes how the hook has ended at a time. An agent that was told of a notice
+// may have gone through its hooks before, and gone on.
+func (t *Trace) flush(at time.Time, failed bool) {
+	if later := at.Compare(t.flushed); later > 0 || later == 0 && failed {
+		t.flushed, t.Unshipped = at, failed
+	}
 }
 
 // line is what the agent logs.
@@ -82,7 +93,7 @@ func (x Index) Traces(ctx context.Context, ids []string, since time.Time) (map[s
 		batches = [][]string{{}}
 	}
 	for _, some := range batches {
-		for _, phrase := range []string{rescue.MarkerMessage, hookFailed} {
+		for _, phrase := range []string{rescue.MarkerMessage, hookFailed, hookEnded} {
 			if err := x.collect(ctx, traces, some, phrase, since); err != nil {
 				return nil, err
 			}
@@ -116,8 +127,8 @@ func (x Index) collect(ctx context.Context, traces map[string]Trace, ids []strin
 			switch {
 			case l.Message == rescue.MarkerMessage:
 				t.Marker = h.Source.Time
-			case l.Message == hookFailed && path.Base(l.Hook) == flushHook:
-				t.Unshipped = true
+			case path.Base(l.Hook) == flushHook && (l.Message == hookFailed || l.Message == hookEnded):
+				t.flush(h.Source.Time, l.Message == hookFailed)
 			default:
 				continue
 			}

@@ -88,6 +88,7 @@ func (c *chain) must(err error) {
 // write writes a load in the background until the returned function is called.
 func (c *chain) write(perSecond int) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(c.t.Context()))
+	c.t.Cleanup(cancel)
 	done := make(chan error, 1)
 	go func() {
 		next, err := logstest.Write(ctx, c.Machine.Path(serviceLog), c.next, 1<<30, perSecond)
@@ -108,8 +109,11 @@ func (c *chain) line() {
 	c.next++
 }
 
+// patience is how long a test waits for what takes seconds on an idle machine.
+const patience = 2 * time.Minute
+
 // wait waits until something has come to pass.
-func (c *chain) wait(patience time.Duration, what string, done func() (bool, error)) {
+func (c *chain) wait(what string, done func() (bool, error)) {
 	c.t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		ok, err := done()
@@ -125,10 +129,24 @@ func (c *chain) wait(patience time.Duration, what string, done func() (bool, err
 // created waits until the index has so many documents.
 func (c *chain) created(n int) {
 	c.t.Helper()
-	c.wait(2*time.Minute, fmt.Sprintf("%d documents", n), func() (bool, error) {
+	c.wait(fmt.Sprintf("%d documents", n), func() (bool, error) {
 		counts, err := c.Index.Counts()
 		return counts.Documents >= n, err
 	})
+}
+
+// more waits until the index has documents that it did not have before.
+func (c *chain) more() {
+	c.t.Helper()
+	counts, err := c.Index.Counts()
+	c.must(err)
+	c.created(counts.Documents + 1)
+}
+
+// spooled waits until something is on the machine's disk queue.
+func (c *chain) spooled(more int64) {
+	c.t.Helper()
+	c.wait("the queue on disk", func() (bool, error) { return c.Machine.Spooled() > more, nil })
 }
 
 // missing tells which lines the index does not have.

@@ -31,14 +31,12 @@ const perSecond = 5000
 func TestBrokerOutage(t *testing.T) {
 	c := newChain(t, nil)
 	stop := c.write(perSecond)
-	time.Sleep(2 * time.Second)
+	c.created(2 * perSecond)
 	c.must(c.Broker.Kill())
 	time.Sleep(outage(t))
-	if c.Machine.Spooled() == 0 {
-		t.Error("nothing is on disk: the outage was too short to test anything")
-	}
+	c.spooled(0)
 	c.must(c.Broker.Start())
-	time.Sleep(2 * time.Second)
+	c.more()
 	stop()
 	c.complete()
 	c.must(c.Machine.Stop())
@@ -52,12 +50,12 @@ func TestKills(t *testing.T) {
 	c := newChain(t, nil)
 	stop := c.write(2000)
 	for _, victim := range []*logstest.Program{c.Machine.Program, c.Indexer.Rsyslog, c.Indexer.Nginx, c.Index.Program, c.Broker} {
-		time.Sleep(time.Second)
+		c.more()
 		c.must(victim.Kill())
-		time.Sleep(300 * time.Millisecond)
+		time.Sleep(300 * time.Millisecond) // for the others to notice
 		c.must(victim.Start())
 	}
-	time.Sleep(time.Second)
+	c.more()
 	stop()
 	c.complete()
 }
@@ -67,9 +65,9 @@ func TestKills(t *testing.T) {
 func TestIndexerIsLostWithoutIndex(t *testing.T) {
 	c := newChain(t, nil)
 	stop := c.write(1000)
-	time.Sleep(time.Second)
+	c.more()
 	c.must(c.Index.Kill())
-	time.Sleep(3 * time.Second)
+	time.Sleep(3 * time.Second) // for the indexer to take some; nobody tells how many
 	stop()
 	c.must(c.Indexer.Rsyslog.Kill())
 	c.must(os.RemoveAll(c.Indexer.Path("var/lib/tandem-log-indexer"))) // its machine is gone
@@ -83,9 +81,9 @@ func TestIndexerIsLostWithoutIndex(t *testing.T) {
 func TestRebootWithoutBroker(t *testing.T) {
 	c := newChain(t, nil)
 	stop := c.write(perSecond)
-	time.Sleep(time.Second)
+	c.more()
 	c.must(c.Broker.Stop())
-	time.Sleep(5 * time.Second)
+	c.spooled(0)
 	stop()
 	c.must(c.Machine.Stop())
 	if c.Machine.Spooled() == 0 {
@@ -100,11 +98,12 @@ func TestRebootWithoutBroker(t *testing.T) {
 	c.must(os.Remove(c.Machine.Path(serviceLog)))
 	c.must(c.Machine.Append(serviceLog, string(written[read:])))
 	c.must(c.Machine.Start())
+	before := c.Machine.Spooled()
 	stop = c.write(perSecond)
-	time.Sleep(3 * time.Second)
+	c.spooled(before + 1<<20)
 	c.must(c.Machine.Kill())
 	c.must(c.Machine.Start())
-	time.Sleep(time.Second)
+	c.spooled(before)
 	stop()
 	c.must(c.Broker.Start())
 	c.complete()
@@ -115,11 +114,11 @@ func TestQueueIsFull(t *testing.T) {
 	const bound = 16 // MiB
 	c := newChain(t, logstest.Settings{"TANDEM_LOG_QUEUE_MIB": strconv.Itoa(bound)})
 	c.must(c.Broker.Stop())
-	stop := c.write(20_000)
-	time.Sleep(3 * time.Second)
-	stop()
-	c.wait(30*time.Second, "a full queue", func() (bool, error) { return c.Machine.Spooled() > bound<<20, nil })
-	time.Sleep(time.Second)
+	next, err := logstest.Write(t.Context(), c.Machine.Path(serviceLog), c.next, 60_000, 20_000)
+	c.must(err)
+	c.next = next
+	c.wait("a full queue", func() (bool, error) { return c.Machine.Spooled() > bound<<20, nil })
+	time.Sleep(time.Second) // for what would pass the bound
 	if size := c.Machine.Spooled() >> 20; size > bound+8 {
 		t.Errorf("%d MiB are on disk, want at most %d and a file of 8", size, bound)
 	}
@@ -145,11 +144,31 @@ func TestIndexRefuses(t *testing.T) {
 		{Items: 500, Every: 1, ItemStatus: http.StatusServiceUnavailable},
 	} {
 		c.must(c.Index.Fail(f))
-		c.wait(30*time.Second, "the faults to happen", func() (bool, error) {
+		c.wait("the faults to happen", func() (bool, error) {
 			left, err := c.Index.Pending()
 			return left.Requests == 0 && left.Items == 0 && left.Lose == 0, err
 		})
 	}
 	stop()
 	c.complete()
+}
+
+// What brokers have refused before a restart is sent again, though nothing but the
+// hourly note is logged any more.
+func TestRefusedIsSentAgain(t *testing.T) {
+	const refused = `{"id":"i-0123456789abcdef0:0:1:2","@timestamp":"2026-03-01T12:00:00.123456+00:00","message":"refused"}`
+	c := newChain(t, nil)
+	c.line()
+	c.complete()
+	c.must(c.Machine.Stop())
+	c.must(os.WriteFile(c.Machine.Path("var/lib/tandem-logs/spool/unsent"), []byte(logstest.Topic+"\ti-0123456789abcdef0\t"+refused+"\n"), 0o600))
+	c.must(c.Machine.Start())
+	stubSystemctl(t)
+	c.must(c.Machine.Run("checkpoint"))
+	c.created(3)
+	records, err := c.Records()
+	c.must(err)
+	if _, there := records["refused"]; !there {
+		t.Errorf("what was refused is not among %v", records)
+	}
 }

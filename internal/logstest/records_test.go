@@ -139,7 +139,7 @@ func TestDeadLetters(t *testing.T) {
 	c := newChain(t, nil)
 	c.must(c.Index.Fail(logstest.Faults{Items: 1, Every: 1, ItemStatus: http.StatusBadRequest}))
 	c.must(c.Machine.Append(serviceLog, "refused \"for\" good\n"))
-	c.wait(20*time.Second, "the dead letter", func() (bool, error) {
+	c.wait("the dead letter", func() (bool, error) {
 		return strings.Contains(c.Indexer.DeadLetters(), `refused \"for\" good`), nil
 	})
 	if dead := c.Indexer.DeadLetters(); !strings.Contains(dead, `"status": 400`) || !strings.Contains(dead, `"instance_id": "i-0123456789abcdef0"`) {
@@ -148,7 +148,7 @@ func TestDeadLetters(t *testing.T) {
 	for _, value := range []string{"hello", `{"id":"A/B","@timestamp":"2026-01-01T00:00:00Z"}`, `{"id":"a","@timestamp":"*"}`} {
 		c.must(logstest.Send(programs, c.Address, value))
 	}
-	c.wait(20*time.Second, "the strange letters", func() (bool, error) {
+	c.wait("the strange letters", func() (bool, error) {
 		return strings.Count(c.Indexer.DeadLetters(), "not a log record") == 3, nil
 	})
 	c.must(c.Machine.Append(serviceLog, "after it\n"))
@@ -172,7 +172,7 @@ func TestDeadLetters(t *testing.T) {
 func TestFlush(t *testing.T) {
 	c := newChain(t, nil)
 	stop := c.write(2000)
-	time.Sleep(time.Second)
+	c.more()
 	stop()
 	// The hook's restart.
 	c.must(c.Machine.Stop())
@@ -188,8 +188,11 @@ func TestFlush(t *testing.T) {
 	c.must(c.Machine.Run("flush"))
 	// Without a broker, the hook fails, and says what is left.
 	c.must(c.Broker.Stop())
-	c.must(c.Machine.Append(serviceLog, "too late\n"))
-	time.Sleep(time.Second)
+	c.wait("rsyslog to notice", func() (bool, error) {
+		c.line()
+		text, err := os.ReadFile(c.Machine.Path("var/log/tandem/logs.log"))
+		return strings.Contains(string(text), "action 'kafka' suspended"), err
+	})
 	c.must(c.Machine.Stop())
 	if err := c.Machine.Run("flush"); err == nil || !strings.Contains(err.Error(), "bytes of logs have not been shipped") {
 		t.Errorf("got %v, want that logs have not been shipped", err)

@@ -178,7 +178,7 @@ func TestSCRAM(t *testing.T) {
 	c.must(c.Broker.Kill())
 	c.must(c.Broker.Start())
 	shipped := c.next
-	c.wait(time.Minute, "word of the password", func() (bool, error) {
+	c.wait("word of the password", func() (bool, error) {
 		c.line()
 		if refresh() == "kill --signal HUP tandem-logs.service\n" {
 			c.must(syscall.Kill(c.Machine.PID(), syscall.SIGHUP))
