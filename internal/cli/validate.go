@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/tandem-iac/tandem/internal/awsregion"
 	"github.com/tandem-iac/tandem/internal/check"
+	"github.com/tandem-iac/tandem/spec"
 )
 
 func newValidateCommand(a *app) *cobra.Command {
@@ -33,11 +37,23 @@ standard input) and report every fault with its place.`,
 				return err
 			}
 			fmt.Fprintf(a.stdout, "%s: %s\n", displayName(file), summary(env))
+			a.notePlaceholders(env)
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the faults as a JSON list, which is empty when there are none")
 	return cmd
+}
+
+// notePlaceholders says what no rule breaks and no apply accepts.
+func (a *app) notePlaceholders(env spec.Environment) {
+	placeholder := fmt.Sprintf(placeholderARN, awsregion.Partition(env.Region), env.Region)
+	for _, name := range slices.Sorted(maps.Keys(env.Clusters)) {
+		if env.Clusters[name].CertificateARN == placeholder {
+			fmt.Fprintf(a.screen, "tandem: %s is what 'tandem init' put there: replace it before an apply\n",
+				check.Join(check.Join("clusters", name), "certificate_arn"))
+		}
+	}
 }
 
 // fault is a check.FieldError in JSON. Line and column are counted from 1.
