@@ -67,7 +67,7 @@ its group gets a scheduled downtime at once and is forgotten when it is gone.`,
 	}
 	s.add(cmd)
 	flags := cmd.Flags()
-	flags.DurationVar(&s.every, "every", 0, "sync again after each such `time`; failures are reported and tried again (default once)")
+	flags.DurationVar(&s.every, "every", 0, "sync again after each such `time`; failures of AWS or Nagios are reported and tried again (default once)")
 	flags.StringVar(&s.Main, "config", nagios.DefaultMain, "Nagios's main configuration `file`, which reads the output")
 	flags.StringVar(&s.Output, "output", nagios.DefaultOutput, "`file` to write")
 	flags.StringVar(&s.templates, "templates", "", "`file` with the definitions to build on (default those of 'tandem nagios templates')")
@@ -123,6 +123,9 @@ func (a *app) syncNagios(ctx context.Context, s *nagiosSync) error {
 		if err == nil {
 			a.reportSync(result)
 		}
+		return err
+	}
+	if err := syncer.Check(); err != nil {
 		return err
 	}
 	syncer.Poll(ctx, s.every, func(r nagios.Result, err error) {

@@ -89,22 +89,8 @@ type Result struct {
 // accepted; a reload that failed is tried again by the next sync. Hosts that
 // leave get their downtime whatever becomes of the file.
 func (s *Syncer) Sync(ctx context.Context) (Result, error) {
-	main, err := readMain(s.Main)
+	main, files, err := s.own()
 	if err != nil {
-		return Result{}, err
-	}
-	output, err := filepath.Abs(s.Output)
-	if err != nil {
-		return Result{}, err
-	}
-	files := filesOf(output)
-	if err := files.check(); err != nil {
-		return Result{}, err
-	}
-	if _, err := main.with(output, files.candidate); err != nil {
-		return Result{}, err
-	}
-	if err := available(s.Program); err != nil {
 		return Result{}, err
 	}
 	clusters, err := s.Find(ctx)
@@ -117,6 +103,33 @@ func (s *Syncer) Sync(ctx context.Context) (Result, error) {
 	}
 	defer unlock()
 	return s.sync(ctx, main, files, clusters)
+}
+
+// Check reports, mostly as a check.InputError, what is wrong on this machine, for
+// which no sync can succeed. AWS is not asked.
+func (s *Syncer) Check() error {
+	_, _, err := s.own()
+	return err
+}
+
+// own finds what a sync needs of this machine.
+func (s *Syncer) own() (mainConfig, files, error) {
+	main, err := readMain(s.Main)
+	if err != nil {
+		return mainConfig{}, files{}, err
+	}
+	output, err := filepath.Abs(s.Output)
+	if err != nil {
+		return mainConfig{}, files{}, err
+	}
+	f := filesOf(output)
+	if err := f.check(); err != nil {
+		return mainConfig{}, files{}, err
+	}
+	if _, err := main.with(output, f.candidate); err != nil {
+		return mainConfig{}, files{}, err
+	}
+	return main, f, available(s.Program)
 }
 
 func (s *Syncer) sync(ctx context.Context, main mainConfig, files files, clusters Clusters) (Result, error) {
