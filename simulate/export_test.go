@@ -20,17 +20,14 @@ type RateReclaim struct {
 	Draw float64
 }
 
-// RateReclaims are a type's reclaims before a step.
-func RateReclaims(seed uint64, name string, m Market, step time.Duration, before int) []RateReclaim {
-	if m.ReclaimRate == 0 {
+// RateReclaims are a type's reclaims before a step; hours are the mean between two,
+// infinite where there are none.
+func RateReclaims(seed uint64, name string, hours float64, step time.Duration, before int) []RateReclaim {
+	if math.IsInf(hours, 1) {
 		return nil
 	}
-	share := m.ReclaimShare
-	if share == 0 {
-		share = DefaultReclaimShare
-	}
 	d := stream(seed, name)
-	gap := share / m.ReclaimRate * float64(time.Hour) / float64(step)
+	gap := hours * float64(time.Hour) / float64(step)
 	var out []RateReclaim
 	for due := gap * d.exponential(); due < float64(before); due += gap * d.exponential() {
 		out = append(out, RateReclaim{At: int(due), Draw: d.uniform()})

@@ -6,13 +6,9 @@ import "time"
 // capacity, prices. Times count from the load's start.
 type Market struct {
 	// ReclaimRate is how often a spot instance is reclaimed, per instance-hour;
-	// [0, 60]. Reclaims of a type come at the rate ReclaimRate/ReclaimShare, each
-	// taking ReclaimShare of what the type has in each group.
+	// [0, 60]. Reclaims of a type come at this rate over Model.ReclaimShare, each
+	// taking that share of what the type has in each group.
 	ReclaimRate float64
-	// ReclaimShare is the correlation within a type: the part of its instances
-	// that one reclaim takes along, (0, 1]; near 0 instances are lost one by one,
-	// 1 takes all at once. Fractions of an instance are drawn. 0: DefaultReclaimShare.
-	ReclaimShare float64
 	// Reclaims are taken as they are, besides those at the rate; by time.
 	Reclaims []Reclaim
 	// Outages are periods in which nothing can be launched.
@@ -22,9 +18,6 @@ type Market struct {
 	// launches none.
 	Prices []PriceChange
 }
-
-// DefaultReclaimShare applies where Market.ReclaimShare is not set.
-const DefaultReclaimShare = 0.1
 
 // Reclaim is an interruption notice to a part of a type's spot instances.
 type Reclaim struct {

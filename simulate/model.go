@@ -87,6 +87,11 @@ type Model struct {
 	// RebalanceMargin is the least that a rebalance may exceed the group's maximum
 	// by, in instances, where a tenth of it is less.
 	RebalanceMargin int
+	// ReclaimShare is the correlation within a type: the part of its instances in each
+	// group that one reclaim at the market's rate takes along, [0.01, 1]; near 0
+	// instances are lost one by one, 1 takes all at once. Fractions of an instance are
+	// drawn.
+	ReclaimShare float64
 	// ReclaimNewestFirst makes reclaims take the newest instances of a type; else
 	// the oldest.
 	ReclaimNewestFirst bool

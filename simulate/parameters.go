@@ -93,6 +93,8 @@ func Parameters() []Parameter {
 			"https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/rebalance-recommendations.html: may come with the notice", func(m *Model) *time.Duration { return &m.RebalanceLead }),
 		count("rebalance margin", 1, []float64{0, 1}, Inferred,
 			"https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-capacity-rebalancing.html: a tenth of the maximum; of groups below ten nothing is said", func(m *Model) *int { return &m.RebalanceMargin }),
+		number("reclaim share", "", 0.1, []float64{0.01, 0.1, 0.5, 1}, Unknown,
+			"how many instances of a type EC2 takes at once is not said; seen only with a reclaim rate", func(m *Model) *float64 { return &m.ReclaimShare }),
 		flag("reclaim newest first", Unknown,
 			"which instances EC2 takes is not said", func(m *Model) *bool { return &m.ReclaimNewestFirst }),
 		flag("scale-in waits for warm-up", Unknown,

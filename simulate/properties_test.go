@@ -192,7 +192,6 @@ func sampled(l simulate.Load) []float64 {
 // at10 moves a market.
 func at10(m simulate.Market, by time.Duration) simulate.Market {
 	var out simulate.Market
-	out.ReclaimShare = m.ReclaimShare
 	for _, r := range m.Reclaims {
 		r.At += by
 		out.Reclaims = append(out.Reclaims, r)

@@ -184,7 +184,7 @@ func (d dice) alarm(name string, out bool, groups int) simulate.Alarm {
 }
 
 func (d dice) market(c simulate.Cluster, span time.Duration) simulate.Market {
-	m := simulate.Market{ReclaimRate: pick(d, 0, 0, 0.1, 2), ReclaimShare: pick(d, 0, 0.01, 0.5, 1)}
+	m := simulate.Market{ReclaimRate: pick(d, 0, 0, 0.1, 2)}
 	when := func(i, n int) time.Duration {
 		return time.Duration((float64(i) + d.Float64()) / float64(n) * float64(span)).Round(time.Second)
 	}

@@ -33,10 +33,7 @@ type spotType struct {
 
 func (m *market) reset(sim *Simulator, s *Scenario) {
 	c := &sim.clock
-	*m = market{spec: &s.Market, types: m.types[:0], share: s.Market.ReclaimShare}
-	if m.share == 0 {
-		m.share = DefaultReclaimShare
-	}
+	*m = market{spec: &s.Market, types: m.types[:0], share: s.Model.ReclaimShare}
 	for i := range s.Cluster.Groups {
 		for _, t := range s.Cluster.Groups[i].Types {
 			if m.find(t.Name) < 0 {

@@ -181,13 +181,10 @@ func (r *reference) collectReclaims() {
 			}
 		}
 	}
-	share := m.ReclaimShare
-	if share == 0 {
-		share = simulate.DefaultReclaimShare
-	}
+	share := r.s.Model.ReclaimShare
 	total := int(r.s.Load.Duration() / r.step)
 	for _, name := range r.typeNames() {
-		for _, x := range simulate.RateReclaims(r.s.Seed, name, m, r.step, total) {
+		for _, x := range simulate.RateReclaims(r.s.Seed, name, share/m.ReclaimRate, r.step, total) {
 			r.reclaims = append(r.reclaims, refReclaim{x.At, x.At + lead, name, share, x.Draw})
 		}
 	}

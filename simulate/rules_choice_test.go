@@ -263,3 +263,16 @@ func TestChoiceOfReclaimed(t *testing.T) {
 	s.Model.ReclaimNewestFirst = true // the three that set themselves up and four that serve
 	expectInService(t, run(t, s), 10, 10, 10, 7, 7, 7, 3)
 }
+
+// TestChoiceOfReclaimShare: one reclaim takes a part of a type along.
+func TestChoiceOfReclaimShare(t *testing.T) {
+	s := lab(20, cores{span: 200 * time.Hour, at: func(time.Duration) float64 { return 1 }})
+	s.Cluster.Groups[0].OnDemandPercent = 0
+	s.Market.ReclaimRate, s.Model.ReplacementDelay = 0.05, time.Minute
+	for share, want := range map[float64][2]int{0.01: {17, 19}, 0.1: {14, 18}, 0.5: {5, 10}, 1: {0, 0}} {
+		s.Model.ReclaimShare = share
+		if got := run(t, s).Groups[0].MinInService; got < want[0] || got > want[1] {
+			t.Errorf("share %v: at least %d serve, want %v", share, got, want)
+		}
+	}
+}

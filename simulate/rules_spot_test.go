@@ -218,7 +218,7 @@ func TestReclaimRate(t *testing.T) {
 		s := lab(20, cores{span: 2000 * time.Hour, at: func(time.Duration) float64 { return 1 }})
 		s.Cluster.Groups[0].OnDemandPercent = 0
 		s.Options.Record = false
-		s.Market = simulate.Market{ReclaimRate: 0.05, ReclaimShare: share}
+		s.Market, s.Model.ReclaimShare = simulate.Market{ReclaimRate: 0.05}, share
 		r := run(t, s)
 		want := 0.05 * 20 * 2000
 		if got := float64(r.Summary.Reclaims); math.Abs(got-want) > 4*math.Sqrt(want*20*share)+20 {

@@ -96,6 +96,7 @@ func (m Model) validate(f *faults) {
 	f.require(m.StepValue >= NewestPeriod && m.StepValue <= LowestValue, "model.step_value", int(m.StepValue), "0..4")
 	f.require(m.ScaleInOrder >= OldestFirst && m.ScaleInOrder <= ClosestToHour, "model.scale_in_order", int(m.ScaleInOrder), "0..2")
 	f.require(m.RebalanceMargin >= 0 && m.RebalanceMargin <= maxInstances, "model.rebalance_margin", m.RebalanceMargin, "0..100000")
+	f.number(m.ReclaimShare, 0.01, 1, "model.reclaim_share")
 	f.number(m.Drain, 0, 100, "model.drain")
 	f.number(m.BootSpread, 0, 2, "model.boot_spread")
 	f.number(m.SetupSpread, 0, 2, "model.setup_spread")
@@ -184,9 +185,6 @@ func (m Market) validate(f *faults, c Cluster) {
 		}
 	}
 	f.number(m.ReclaimRate, 0, 60, "market.reclaim_rate")
-	if m.ReclaimShare != 0 {
-		f.number(m.ReclaimShare, 0.01, 1, "market.reclaim_share")
-	}
 	f.require(byTime(m.Reclaims, func(r Reclaim) time.Duration { return r.At }), "market.reclaims", "out of order", "the order of time")
 	f.require(byTime(m.Prices, func(p PriceChange) time.Duration { return p.At }), "market.prices", "out of order", "the order of time")
 	for i, r := range m.Reclaims {

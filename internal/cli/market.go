@@ -21,7 +21,7 @@ func (o *scenarioFlags) market(start time.Time) (simulate.Market, error) {
 	if err != nil {
 		return m, err
 	}
-	m.ReclaimRate, m.ReclaimShare = o.reclaims, o.reclaimShare
+	m.ReclaimRate = o.reclaims
 	for _, text := range o.outages {
 		span, kind, _ := strings.Cut(text, ":")
 		from, until, _ := strings.Cut(span, "-")

@@ -62,7 +62,7 @@ func (o *scenarioFlags) add(cmd *cobra.Command) {
 	f.StringToStringVar(&o.vcpus, "vcpus", nil, "how much CPU a type has: `TYPE=NUMBER`")
 	f.StringVar(&o.marketFile, "market", "", "CSV `FILE` of reclaims, spot prices and lack of capacity over time (docs/loads.md)")
 	f.Float64Var(&o.reclaims, "reclaim-rate", 0, "spot reclaims per instance and hour, such as 0.01")
-	f.Float64Var(&o.reclaimShare, "reclaim-share", simulate.DefaultReclaimShare, "part of a type's instances that one reclaim takes along")
+	f.Float64Var(&o.reclaimShare, "reclaim-share", 0, "part of a type's instances that one reclaim takes along; default 0.1")
 	for _, name := range []string{"initial", "set", "on-demand-price", "spot-price", "vcpus"} {
 		f.Lookup(name).DefValue = "" // none, not []
 	}
@@ -245,6 +245,9 @@ func (o *scenarioFlags) model(loadText string) (simulate.Model, error) {
 	}
 	if o.objective != 0 {
 		m.ObjectiveCPU = o.objective
+	}
+	if o.reclaimShare != 0 {
+		m.ReclaimShare = o.reclaimShare
 	}
 	return m, nil
 }

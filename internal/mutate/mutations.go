@@ -188,6 +188,7 @@ var mutations = []mutation{
 	{name: "margin is no tenth", file: "reclaim.go", old: "max(g.model.RebalanceMargin, g.spec.Max/10)", new: "g.model.RebalanceMargin"},
 	{name: "old ones go together", file: "scalein.go", old: "g.released > 0 && extra > 0 {", new: "g.released > 0 && extra > 0 && g.pending == 0 {"},
 	{name: "old ones go before a scale-out is there", file: "scalein.go", old: " + g.released - g.desired;", new: ";"},
+	{name: "share is a tenth", file: "reclaim.go", old: "share: s.Model.ReclaimShare}", new: "share: 0.1}"},
 	{name: "newest always reclaimed", file: "reclaim.go", old: "if g.model.ReclaimNewestFirst {", new: "if true {"},
 	{name: "newest never reclaimed", file: "reclaim.go", old: "if g.model.ReclaimNewestFirst {", new: "if false {"},
 	// Verdicts.
