@@ -3,7 +3,7 @@ SHELL = /bin/bash
 
 # Go repeats no test of a package whose inputs are the same as last time; CI
 # sets -count=1, which runs every one.
-TEST = go test
+TEST = go test -timeout 20m
 
 # What the agent says it is: the last commit that changed what it is made of.
 AGENT_VERSION = $(shell git log -1 --format=%h -- cmd/spotwatch internal/rescue internal/imds go.mod 2> /dev/null || echo unknown)
@@ -73,7 +73,7 @@ fuzz: ## Look for input that breaks a parser, for a minute each
 lint: ## Run the linters of .golangci.yml and shellcheck
 	go tool -modfile=tools/go.mod golangci-lint run ./...
 	./scripts/need.sh shellcheck shellcheck
-	shellcheck -x instance/setup.sh instance/logging/*.sh instance/indexer/*.sh internal/machine/*.sh pipelines/review/*.sh scripts/*.sh # user data is a template: its test renders and checks it
+	shellcheck -x instance/setup.sh instance/logging/*.sh instance/indexer/*.sh pipelines/review/*.sh scripts/*.sh # user data is a template: its test renders and checks it
 
 .PHONY: bench
 bench: versions ## Measure synth with 1, 10 and 50 clusters: time and memory

@@ -18,10 +18,11 @@ import (
 	machines "github.com/tandem-iac/tandem/internal/machine"
 	"github.com/tandem-iac/tandem/internal/moto"
 	"github.com/tandem-iac/tandem/internal/needs"
+	"github.com/tandem-iac/tandem/internal/rescuetest"
 )
 
 // isolated says that the tests run in namespaces of their own, programs where
-// those of logstest are, which have been built before: out here there is a network.
+// those of logstest and rescuetest are, built out here, where there is a network.
 const (
 	isolated = "TANDEM_TEST_ISOLATED"
 	programs = "TANDEM_TEST_PROGRAMS"
@@ -50,6 +51,9 @@ func isolate() (code int, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	if err := logstest.Build(context.Background(), dir); err != nil {
+		return 1, err
+	}
+	if err := rescuetest.BuildMock(context.Background(), dir); err != nil {
 		return 1, err
 	}
 	if _, err := exec.LookPath("moto_server"); err != nil {

@@ -10,20 +10,14 @@ import (
 	"time"
 
 	"github.com/tandem-iac/tandem/internal/fleettest"
-	machines "github.com/tandem-iac/tandem/internal/machine"
 	"github.com/tandem-iac/tandem/internal/needs"
 )
 
 // TestNagiosUnits has the machine that watches set up as docs/nagios.md says,
 // with Debian's Nagios, under a systemd of its own.
 func TestNagiosUnits(t *testing.T) {
-	requireMachines(t)
-	if err := machines.CanBoot(); err != nil {
-		t.Skip(err) // in some containers
-	}
-	for _, tool := range []string{"systemd-nspawn", "nagios4"} {
-		needs.Tool(t, tool)
-	}
+	requireSystemd(t)
+	needs.Tool(t, "nagios4")
 	c := newCloud(t)
 	cluster := fleettest.New(t, c.moto, fleettest.Size{Spot: 2, OnDemand: 1})
 	m := newMachine(t, cluster.URL)

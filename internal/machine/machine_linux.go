@@ -5,7 +5,6 @@
 package machine
 
 import (
-	_ "embed"
 	"errors"
 	"fmt"
 	"os"
@@ -15,9 +14,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-//go:embed systemctl.sh
-var systemctl []byte
 
 // Namespaces are those of mounts, network and processes, for a process that is
 // to make machines. They need the superuser.
@@ -112,8 +108,8 @@ func (m *Machine) populate() error {
 			return err
 		}
 	}
-	// No systemd runs here: tandem's units are started by a stand-in.
-	if err := os.WriteFile(m.Path("usr/local/sbin/systemctl"), systemctl, 0o755); err != nil {
+	// No systemd runs here: the agent's unit is started by a stand-in.
+	if err := os.WriteFile(m.Path("usr/local/sbin/systemctl"), []byte(systemctl), 0o755); err != nil {
 		return err
 	}
 	for _, leftover := range []string{"etc/tandem", "opt/tandem", "var/lib/tandem", "var/log/tandem", "usr/local/sbin/tandem-setup", "usr/local/bin/spotwatch", "var/lib/spotwatch", "usr/local/sbin/tandem-logs", "var/lib/tandem-logs"} {
@@ -154,3 +150,21 @@ func (m *Machine) UserData(script string, env []string) (*exec.Cmd, error) {
 
 // Remove takes the machine's file systems away.
 func (m *Machine) Remove() error { return unix.Unmount(m.base, unix.MNT_DETACH) }
+
+// systemctl runs the agent as its unit says, and notes what else it was asked
+// for about the agent. All other units are the system's.
+const systemctl = `#!/bin/bash
+set -euo pipefail
+pid=/run/spotwatch.pid unit=/etc/systemd/system/spotwatch.service
+case "$*" in
+"is-active --quiet spotwatch.service") [ -e $pid ] && kill -0 "$(< $pid)"; exit ;;
+"restart spotwatch.service")
+	[ ! -e $pid ] || kill "$(< $pid)"
+	set -a; source "$(sed -n 's/^EnvironmentFile=\([^-]\)/\1/p' $unit)"; set +a
+	setsid "$(sed -n 's/^ExecStart=//p' $unit)" > /dev/null 2>&1 < /dev/null 9>&- &
+	echo $! > $pid ;;
+*spotwatch.service | daemon-reload) ;;
+*) exec /usr/bin/systemctl "$@" ;;
+esac
+echo "$*" >> /var/log/systemctl
+`

@@ -22,6 +22,7 @@ import (
 
 const (
 	mockPackage  = "github.com/aws/amazon-ec2-metadata-mock/cmd/ec2-metadata-mock"
+	mockProgram  = "ec2-metadata-mock"
 	startTimeout = 30 * time.Second
 )
 
@@ -32,19 +33,29 @@ type Mock struct {
 	cmd *exec.Cmd
 }
 
-// StartMock builds the stand-in that tools/go.mod names into directory and
-// starts it, with IMDSv2 alone and with all events from the beginning. The
-// caller stops it.
-func StartMock(ctx context.Context, directory string) (*Mock, error) {
+// BuildMock builds the stand-in that tools/go.mod names into directory.
+func BuildMock(ctx context.Context, directory string) error {
 	module, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
 	if err != nil {
-		return nil, fmt.Errorf("go env GOMOD: %w", err)
+		return fmt.Errorf("go env GOMOD: %w", err)
 	}
-	program := filepath.Join(directory, "ec2-metadata-mock")
-	build := exec.CommandContext(ctx, "go", "build", "-modfile=tools/go.mod", "-o", program, mockPackage)
+	build := exec.CommandContext(ctx, "go", "build", "-modfile=tools/go.mod", "-o", filepath.Join(directory, mockProgram), mockPackage)
 	build.Dir = filepath.Dir(strings.TrimSpace(string(module)))
 	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build %s: %w: %s", mockPackage, err, out)
+		return fmt.Errorf("build %s: %w: %s", mockPackage, err, out)
+	}
+	return nil
+}
+
+// StartMock starts the stand-in, which it builds into directory unless it is
+// there, with IMDSv2 alone and with all events from the beginning. The caller
+// stops it.
+func StartMock(ctx context.Context, directory string) (*Mock, error) {
+	program := filepath.Join(directory, mockProgram)
+	if _, err := os.Stat(program); err != nil {
+		if err := BuildMock(ctx, directory); err != nil {
+			return nil, err
+		}
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
