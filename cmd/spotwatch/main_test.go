@@ -149,6 +149,15 @@ func (m *machine) logged(text string) func() bool {
 	return func() bool { return strings.Contains(m.log(), text) }
 }
 
+// rescued waits, in a call, until the agent has got its rescue, or for as long as
+// a test would.
+func (m *machine) rescued() {
+	accepted := m.logged("rescue accepted")
+	for end := time.Now().Add(20 * time.Second); !accepted() && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 func (m *machine) interrupt() {
 	m.metadata.Interrupt(imds.ActionTerminate, time.Now().Add(20*time.Second))
 }
@@ -207,7 +216,13 @@ func TestKilledDuringCalls(t *testing.T) {
 						return fault
 					}
 					once.Do(func() {
-						kill := func() { m.kill(); close(killed) }
+						kill := func() {
+							if action == "DeregisterTargets" || action == "CompleteLifecycleAction" {
+								m.rescued() // at the same time, whose call is not the one to be cut
+							}
+							m.kill()
+							close(killed)
+						}
 						if fault.After = kill; !carriedOut {
 							fault = rescuetest.Fault{Before: kill, Drop: true}
 						}
