@@ -36,8 +36,8 @@ func quote(s string) string {
 	return quoted(s)
 }
 
-// longest is how many characters of a value a message repeats: more than any
-// field takes but a preamble, and less than a file that is no description.
+// longest is how many characters of a value a message repeats: enough to know it
+// by, and less than a file that is no description.
 const longest = 300
 
 // quoted is quote of any string.

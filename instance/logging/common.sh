@@ -107,10 +107,11 @@ replace() {
 	fi
 }
 
-# alone waits until nobody else writes these configurations, until it is over.
+# alone waits until nobody else writes these configurations, until it is over; not
+# for long, because a start, or the end of the machine, may be waiting for it.
 alone() {
 	exec 9> "$etc/lock"
-	flock 9
+	flock --timeout 30 9 || fail 'somebody else is writing the configuration'
 }
 over() { exec 9>&-; }
 

@@ -45,7 +45,7 @@ standard input) and report every fault with its place.`,
 	return cmd
 }
 
-// notePlaceholders says what no rule breaks and no apply accepts.
+// notePlaceholders names what breaks no rule, though no apply accepts it.
 func (a *app) notePlaceholders(env spec.Environment) {
 	placeholder := fmt.Sprintf(placeholderARN, awsregion.Partition(env.Region), env.Region)
 	for _, name := range slices.Sorted(maps.Keys(env.Clusters)) {

@@ -16,9 +16,31 @@ import (
 // File is an open one.
 type File struct{ file *os.File }
 
-// Open makes the file, empty, for this process alone. If another process has it,
-// the error names that.
+// Open makes the file, empty, for this process alone, which opens it once: closing
+// it anywhere gives it up. If another process has it, the error names that.
 func Open(name string) (*File, error) {
+	for {
+		file, err := open(name)
+		if err != nil {
+			return nil, err
+		}
+		if there, err := os.Stat(name); err == nil && os.SameFile(there, file.info) {
+			return &File{file.File}, nil
+		}
+		// Its owner has taken it away meanwhile.
+		if err := file.Close(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// opened is a file that is locked.
+type opened struct {
+	*os.File
+	info os.FileInfo
+}
+
+func open(name string) (*opened, error) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return nil, err
 	}
@@ -31,10 +53,14 @@ func Open(name string) (*File, error) {
 		err = errors.Join(refusal(file, err), file.Close())
 		return nil, err
 	}
-	if err := file.Truncate(0); err != nil { // of a process that was killed
+	info, err := file.Stat()
+	if err == nil {
+		err = file.Truncate(0) // what a process that was killed has left
+	}
+	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return &File{file}, nil
+	return &opened{file, info}, nil
 }
 
 // refusal says who has the file that could not be locked.

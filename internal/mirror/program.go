@@ -75,5 +75,5 @@ func noPackages(program string, names []string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	return check.InputErrorf("%s knows no package %s: correct the name, or say with --from where it comes from", program, strings.Join(names, ", "))
+	return check.InputErrorf("%s knows no package %s: correct the name, or name with --from a source that has it", program, strings.Join(names, ", "))
 }

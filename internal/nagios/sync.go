@@ -85,9 +85,9 @@ type Result struct {
 	Skipped []string
 }
 
-// Sync does it once. If it fails, the file is the last one that Nagios has
-// accepted; a reload that failed is tried again by the next sync. Hosts that
-// leave get their downtime whatever becomes of the file.
+// Sync does it once, unless Check has something to report. If it fails later, the
+// file is the last one that Nagios has accepted; a reload that failed is tried
+// again by the next sync, and hosts that leave have got their downtime.
 func (s *Syncer) Sync(ctx context.Context) (Result, error) {
 	main, files, err := s.own()
 	if err != nil {

@@ -51,8 +51,9 @@ type Report struct {
 
 // report sees how all is now.
 func (r *run) report(ctx context.Context) (Report, error) {
-	out := Report{Environment: r.cluster.Environment, Cluster: r.cluster.Name, Release: r.Release, Instances: []Result{}} // JSON would print nil as null
-	if !r.journal.lost {                                                                                                  // then it is somebody else's to undo
+	// An empty list, not nil: JSON would have null.
+	out := Report{Environment: r.cluster.Environment, Cluster: r.cluster.Name, Release: r.Release, Instances: []Result{}}
+	if !r.journal.lost { // then it is somebody else's to undo
 		out.Left = r.journal.left()
 	}
 	err := r.look(ctx)

@@ -12,8 +12,8 @@ import (
 type Grade string
 
 const (
-	// Good keeps the objective, loses no work, and costs no more than a fleet that
-	// never changes.
+	// Good keeps the objective, loses no work, and costs at most a percent more than
+	// a fleet that never changes.
 	Good Grade = "good"
 	// Fair has something to look at.
 	Fair Grade = "fair"
@@ -148,7 +148,7 @@ func grade(rules []rule, s simulate.Summary) Verdict {
 // againstConstant says how a good policy compares with the best fleet of constant size.
 func againstConstant(saving float64) string {
 	if saving <= fairConstant {
-		return "and no more than the best fleet of constant size"
+		return "about as much as the best fleet of constant size"
 	}
 	return percent(saving) + " less than the best fleet of constant size"
 }
