@@ -25,12 +25,13 @@ type booted struct {
 	logs *logstest.Chain
 }
 
-// requireSystemd skips a test where no machine can have one.
+// requireSystemd skips a test where no machine can have one: in a container whose
+// control groups are not its own, in CI too, as no package could mend that.
 func requireSystemd(t *testing.T) {
 	t.Helper()
 	requireMachines(t)
 	if err := machines.CanBoot(); err != nil {
-		t.Skip(err) // in some containers
+		t.Skip(err)
 	}
 	needs.Tool(t, "systemd-nspawn")
 }

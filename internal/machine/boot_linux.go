@@ -36,16 +36,20 @@ After=network.target
 Type=oneshot
 ExecStart=/` + userDataFile + "\n"
 
-// CanBoot says why no systemd can run here: it needs control groups of its own.
+// CanBoot says why no systemd can run here: it makes control groups, of version 1
+// or 2, and some containers may not.
 func CanBoot() error {
-	var err error
-	for _, hierarchy := range []string{"/sys/fs/cgroup/systemd", "/sys/fs/cgroup"} { // version 1, and 2
-		group := filepath.Join(hierarchy, fmt.Sprintf("tandem-%d", os.Getpid()))
-		if err = os.Mkdir(group, 0o755); err == nil {
-			return os.Remove(group)
+	for _, hierarchy := range []string{"/sys/fs/cgroup/systemd", "/sys/fs/cgroup"} {
+		if _, err := os.Stat(filepath.Join(hierarchy, "cgroup.procs")); err != nil {
+			continue
 		}
+		group := filepath.Join(hierarchy, fmt.Sprintf("tandem-%d", os.Getpid()))
+		if err := os.Mkdir(group, 0o755); err != nil {
+			return fmt.Errorf("no systemd can run here: %w", err)
+		}
+		return os.Remove(group)
 	}
-	return err
+	return errors.New("no systemd can run here: there are no control groups")
 }
 
 // Boot has systemd start the machine, on this process's network: on a first
